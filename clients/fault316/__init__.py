@@ -1,0 +1,1 @@
+"""Report faults, read storm alerts, query the counters."""

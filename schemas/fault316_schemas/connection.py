@@ -1,0 +1,104 @@
+"""Where Kafka and Redis are: `FAULT316_*` environment variables, shared by clients and workers."""
+
+import ssl
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fault316_schemas.names import Keys, Topics
+
+LOCAL_ENV_FILE = Path(".fault316/env")
+"""Written by `fault316 up`, so that every program started in the same folder finds the local servers."""
+
+Prefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{0,64}$")]
+
+
+class Connection(BaseSettings):
+    """Kafka and Redis endpoints with their security.
+
+    Taken from arguments, then `FAULT316_*` environment variables, then `.fault316/env`, then defaults.
+
+    Raises:
+        pydantic.ValidationError: a value is wrong; the error names the field.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="FAULT316_", env_file=LOCAL_ENV_FILE, extra="ignore", frozen=True
+    )
+
+    bootstrap_servers: Annotated[str, Field(min_length=1)] = "localhost:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    kafka_ca_file: Path | None = None
+    kafka_cert_file: Path | None = None
+    kafka_key_file: Path | None = None
+    redis_url: SecretStr = SecretStr("redis://localhost:6379/0")
+    redis_ca_file: Path | None = None
+    topic_prefix: Prefix = "316."
+    redis_prefix: Prefix = "316:"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs sasl_username and sasl_password"
+            )
+        for name in ("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "redis_ca_file"):
+            path: Path | None = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise ValueError(f"{name}: no such file: {path}")
+        if not self.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("redis_url should start with redis://, rediss:// or unix://")
+        return self
+
+    @cached_property
+    def topics(self) -> Topics:
+        """The topics under this connection's prefix."""
+        return Topics(self.topic_prefix)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The Redis keys under this connection's prefix."""
+        return Keys(self.redis_prefix)
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """TLS for Kafka, or None where the protocol has none."""
+        if "SSL" not in self.security_protocol:
+            return None
+        context = ssl.create_default_context(cafile=self.kafka_ca_file)
+        if self.kafka_cert_file:
+            context.load_cert_chain(self.kafka_cert_file, self.kafka_key_file)
+        return context
+
+    def kafka_options(self) -> dict[str, Any]:
+        """Keyword arguments that every aiokafka client takes."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap_servers.split(","),
+            "security_protocol": self.security_protocol,
+            "ssl_context": self.ssl_context(),
+        }
+        if self.security_protocol.startswith("SASL"):
+            assert self.sasl_password is not None
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.sasl_username,
+                "sasl_plain_password": self.sasl_password.get_secret_value(),
+            }
+        return options
+
+    def redis_options(self) -> dict[str, Any]:
+        """Keyword arguments for `redis.from_url(**…)`, sync and async alike."""
+        options: dict[str, Any] = {
+            "url": self.redis_url.get_secret_value(),
+            "decode_responses": True,
+            "socket_connect_timeout": 5.0,
+            "socket_timeout": 5.0,
+        }
+        if self.redis_ca_file:
+            options["ssl_ca_certs"] = str(self.redis_ca_file)
+        return options

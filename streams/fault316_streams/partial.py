@@ -1,0 +1,125 @@
+"""What travels on the partials topic: statements about the log that may be repeated.
+
+A `Partial` says what the records `[start, upto)` of one source partition contain, for the codes that changed
+since the last one. It is a pure function of the log, so hearing it twice, from two intakes, or again after a
+crash changes nothing. A `Tick` says how far each source partition has been read. Both carry time, because the
+stages after intake have no clock. The format is msgpack, written as arrays; the first element tells which of
+the two a message is, the second the format's version.
+"""
+
+from typing import Final
+
+import msgspec
+
+CHUNK_BITS: Final = 12
+"""A chunk is `offset >> 12`: 4,096 offsets. A constant of the protocol: intakes must agree on it."""
+
+FORMAT_VERSION: Final = 1
+
+SEVERITIES: Final = ("P0", "P1", "P2", "P3")
+"""The order of `Contribution.severity`."""
+
+
+class Sample(msgspec.Struct, array_like=True, frozen=True):
+    """One real event, to start looking from. Becomes an `Exemplar` of an alert."""
+
+    id: str
+    request_id: str | None = None
+    trace_id: str | None = None
+    message: str | None = None
+
+
+class Contribution(msgspec.Struct, array_like=True):
+    """What one range of the log says about one code. All counts are weighted by the events' `count`."""
+
+    seconds: dict[int, int] = {}
+    """Epoch second of the (placed) event → events. Together with `old` it sums to the total."""
+    severity: list[int] = msgspec.field(default_factory=lambda: [0, 0, 0, 0])
+    """Events as P0, P1, P2, P3; sums to the total."""
+    late: int = 0
+    """Events more than 60 s behind the broker's time of their record. They are in `seconds` all the same."""
+    skewed: int = 0
+    """Events whose clock cannot be right; put at the broker's time."""
+    old: int = 0
+    """Events older than the panes reach: in the total only."""
+    first_ms: int = 0
+    """Earliest placed time, epoch ms; 0 where there is none."""
+    last_ms: int = 0
+    """Latest placed time, epoch ms."""
+    services: dict[str, int] = {}
+    hosts: dict[str, int] = {}
+    endpoints: dict[str, int] = {}
+    exception_types: dict[str, int] = {}
+    users: bytes = b""
+    """A serialized HyperLogLog of user ids; empty where no event named a user."""
+    samples: list[Sample] = []
+
+    @property
+    def total(self) -> int:
+        """All events."""
+        return sum(self.severity)
+
+
+class Partial(msgspec.Struct, array_like=True, tag=0):
+    """The range `[start, upto)` of one source partition, by code, as far as codes changed since the last one."""
+
+    version: int
+    partition: int
+    start: int
+    upto: int
+    log_ms: int
+    """Broker's time of the newest record below `upto`, epoch ms."""
+    wall_ms: int
+    """The intake's clock when it wrote this, epoch ms."""
+    caught_up: bool
+    """Whether the intake had then read all there was, so that `wall_ms` is the partition's time."""
+    codes: dict[str, Contribution]
+
+
+class Progress(msgspec.Struct, array_like=True):
+    """How far one source partition has been read; the fields are those of `Partial`."""
+
+    upto: int
+    log_ms: int
+    caught_up: bool
+
+
+class Tick(msgspec.Struct, array_like=True, tag=1):
+    """Once a second from each intake to every partials partition."""
+
+    version: int
+    wall_ms: int
+    partitions: int
+    """How many source partitions the events topic has, owned by this intake or not."""
+    progress: dict[int, Progress]
+    """By source partition, those that this intake owns."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Partial | Tick)
+
+
+class FormatError(ValueError):
+    """The message is not a partial or tick of a version that this worker reads."""
+
+
+def encode(message: Partial | Tick) -> bytes:
+    """The record's value."""
+    return _encoder.encode(message)
+
+
+def decode(data: bytes) -> Partial | Tick:
+    """Read a record's value.
+
+    Raises:
+        FormatError: it is something else, or of a newer version.
+    """
+    try:
+        message: Partial | Tick = _decoder.decode(data)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise FormatError(f"not a partial: {error}") from error
+    if message.version > FORMAT_VERSION:
+        raise FormatError(
+            f"partial of version {message.version}, this worker reads up to {FORMAT_VERSION}: upgrade it"
+        )
+    return message
