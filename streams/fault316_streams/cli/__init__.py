@@ -1,0 +1,37 @@
+"""The `fault316` command. Each command is a function in a module of its own; this one puts them together."""
+
+import sys
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from fault316_streams.errors import Failure, Misuse, explain
+
+app = typer.Typer(
+    name="fault316",
+    help="Exact counts and storm alerts for structured 316 faults, on Kafka and Redis.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# Registration order is the order of `fault316 --help`.
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 good, 1 failed, 2 misuse, 130 interrupted."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        app()
+    except Misuse as error:
+        errors.print(f"fault316: {error}", markup=False)
+        sys.exit(2)
+    except ValidationError as error:
+        errors.print(f"fault316: {explain(error)}", markup=False)
+        sys.exit(2)
+    except Failure as error:
+        errors.print(f"fault316: {error}", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
