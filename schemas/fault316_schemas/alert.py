@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from fault316_schemas.event import CODE_CHARS_MAX, CODE_PATTERN, Layer, Severity
+from fault316_schemas.event import CODE_CHARS_MAX, CODE_PATTERN, Instant, Layer, Severity
 
 EXEMPLARS_MAX = 5
 FACET_VALUES_MAX = 5
@@ -30,6 +30,12 @@ class Reason(StrEnum):
     NEW_NORMAL = "new_normal"  # resolved: it lasted so long that it became the baseline
 
 
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Finite, because JSON has no infinity: pydantic would write null, and no consumer could read it."""
+
+Count = Annotated[int, Field(ge=0)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -37,27 +43,30 @@ class _Model(BaseModel):
 class FacetValue(_Model):
     """One value of a facet and how much of the storm it carries."""
 
-    value: str
-    events: Annotated[int, Field(ge=0)]
-    share: Annotated[float, Field(ge=0, le=1)]
+    value: str = Field(description="The service, host, endpoint or exception type.")
+    events: Count = Field(description="Faults of the storm with this value.")
+    share: Annotated[float, Field(ge=0, le=1)] = Field(description="Of the storm's faults, 0 to 1.")
+
+
+FacetValues = Annotated[list[FacetValue], Field(max_length=FACET_VALUES_MAX)]
 
 
 class Facets(_Model):
     """The heaviest values of each facet, heaviest first. Estimates: bounded counters behind them."""
 
-    services: list[FacetValue] = []
-    hosts: list[FacetValue] = []
-    endpoints: list[FacetValue] = []
-    exception_types: list[FacetValue] = []
+    services: FacetValues = Field([], description="Who reports it.")
+    hosts: FacetValues = Field([], description="Where: one bad node or all of them.")
+    endpoints: FacetValues = Field([], description="What fails.")
+    exception_types: FacetValues = Field([], description="How it fails.")
 
 
 class Exemplar(_Model):
     """One real event of the storm, to start looking from."""
 
-    id: str
-    request_id: str | None = None
-    trace_id: str | None = None
-    message: str | None = None
+    id: str = Field(description="The event's id.")
+    request_id: str | None = Field(None, description="The event's request.")
+    trace_id: str | None = Field(None, description="The event's trace.")
+    message: str | None = Field(None, description="The event's message.")
 
 
 class StormAlert(_Model):
@@ -67,25 +76,31 @@ class StormAlert(_Model):
     storm_id: str = Field(description="The same from opened to resolved; the record's key.")
     transition: Transition
     reason: Reason
-    code: Annotated[str, Field(pattern=CODE_PATTERN, max_length=CODE_CHARS_MAX)]
+    code: Annotated[str, Field(pattern=CODE_PATTERN, max_length=CODE_CHARS_MAX)] = Field(
+        description="What storms."
+    )
     title: str = Field(description="The code in words.")
-    severity: Severity
+    severity: Severity = Field(description="The storm's, which may be worse than one fault's.")
     layer: Layer
-    started_at: AwareDatetime = Field(description="Estimated beginning of the rise, not of the alarm.")
-    at: AwareDatetime = Field(description="The time of the judgement, in event time.")
-    resolved_at: AwareDatetime | None = None
-    window_s: int = Field(description="The window that `observed_per_s` is measured over.")
-    observed_per_s: float
-    baseline_per_s: float
-    factor: float = Field(description="observed / baseline.")
-    score: float = Field(
+    started_at: Instant = Field(description="Estimated beginning of the rise, not of the alarm.")
+    at: Instant = Field(description="The time of the judgement, in event time.")
+    resolved_at: Instant | None = Field(None, description="When it was over; only with `resolved`.")
+    window_s: Annotated[int, Field(ge=1)] = Field(
+        description="The window that `observed_per_s` is measured over."
+    )
+    observed_per_s: Rate = Field(description="Faults per second over the window, at the judgement.")
+    baseline_per_s: Rate = Field(description="What the code's own recent past led one to expect.")
+    factor: Rate = Field(description="observed / baseline; finite, so the judge gives the baseline a floor.")
+    score: Rate = Field(
         description="-log10 of the probability that the baseline alone explains it, at most 300."
     )
-    events: int = Field(description="Faults since started_at.")
-    peak_per_s: float = Field(description="Highest rate over `window_s` so far.")
-    users: int = Field(description="Distinct users hit, estimated within a few per cent.")
+    events: Count = Field(description="Faults since started_at.")
+    peak_per_s: Rate = Field(description="Highest rate over `window_s` so far.")
+    users: Count = Field(description="Distinct users hit, estimated within a few per cent.")
     facets: Facets = Facets()
-    exemplars: Annotated[list[Exemplar], Field(max_length=EXEMPLARS_MAX)] = []
+    exemplars: Annotated[list[Exemplar], Field(max_length=EXEMPLARS_MAX)] = Field(
+        [], description="Real events to start looking from."
+    )
     runbook: str = Field(description="What to do first.")
     summary: str = Field(description="One sentence that a person woken at night understands.")
 

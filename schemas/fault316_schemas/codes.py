@@ -35,8 +35,10 @@ class Registry:
     """Finds the most specific entry for a code. Always finds one: `316-*` is built in."""
 
     def __init__(self, entries: Iterable[CodeInfo] = ()) -> None:
-        """`entries` are a user's own; they win over built-in ones of the same pattern."""
-        by_pattern = {entry.pattern: entry for entry in (*BUILT_IN, *entries)}
+        """`entries` are a user's own; they win over built-in ones as specific as they are."""
+        own = {entry.pattern: entry for entry in entries}
+        # The user's stand first: the sort is stable, so they also win over equally specific patterns.
+        by_pattern = own | {entry.pattern: entry for entry in BUILT_IN if entry.pattern not in own}
         self.entries: tuple[CodeInfo, ...] = tuple(
             sorted(by_pattern.values(), key=lambda entry: specificity(entry.pattern), reverse=True)
         )

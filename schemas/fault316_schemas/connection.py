@@ -13,7 +13,11 @@ from fault316_schemas.names import Keys, Topics
 LOCAL_ENV_FILE = Path(".fault316/env")
 """Written by `fault316 up`, so that every program started in the same folder finds the local servers."""
 
-Prefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{0,64}$")]
+TopicPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")]
+"""The characters of a Kafka topic's name; of the 249 that it may have, the rest is left to suffixes."""
+
+RedisPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{0,64}$")]
+"""No braces: they would move the keys' hash tag."""
 
 
 class Connection(BaseSettings):
@@ -26,10 +30,17 @@ class Connection(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="FAULT316_", env_file=LOCAL_ENV_FILE, extra="ignore", frozen=True
+        env_prefix="FAULT316_",
+        env_file=LOCAL_ENV_FILE,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # the input holds passwords, and tracebacks end up in logs
     )
 
-    bootstrap_servers: Annotated[str, Field(min_length=1)] = "localhost:9092"
+    bootstrap_servers: Annotated[str, Field(pattern=r"^\s*[^\s,]+:\d{1,5}(\s*,\s*[^\s,]+:\d{1,5})*\s*$")] = (
+        "localhost:9092"
+    )
+    """`host:port`, several with commas."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     sasl_username: str | None = None
@@ -39,8 +50,8 @@ class Connection(BaseSettings):
     kafka_key_file: Path | None = None
     redis_url: SecretStr = SecretStr("redis://localhost:6379/0")
     redis_ca_file: Path | None = None
-    topic_prefix: Prefix = "316."
-    redis_prefix: Prefix = "316:"
+    topic_prefix: TopicPrefix = "316."
+    redis_prefix: RedisPrefix = "316:"
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -52,8 +63,12 @@ class Connection(BaseSettings):
             path: Path | None = getattr(self, name)
             if path is not None and not path.is_file():
                 raise ValueError(f"{name}: no such file: {path}")
+        if self.kafka_key_file and not self.kafka_cert_file:
+            raise ValueError("kafka_key_file needs kafka_cert_file")
         if not self.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("redis_url should start with redis://, rediss:// or unix://")
+        if self.redis_ca_file and not self.redis_url.get_secret_value().startswith("rediss://"):
+            raise ValueError("redis_ca_file needs a redis_url that starts with rediss://")
         return self
 
     @cached_property
@@ -78,7 +93,7 @@ class Connection(BaseSettings):
     def kafka_options(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client takes."""
         options: dict[str, Any] = {
-            "bootstrap_servers": self.bootstrap_servers.split(","),
+            "bootstrap_servers": [server.strip() for server in self.bootstrap_servers.split(",")],
             "security_protocol": self.security_protocol,
             "ssl_context": self.ssl_context(),
         }
