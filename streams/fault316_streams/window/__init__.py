@@ -1,0 +1,21 @@
+"""Partials → panes → rates. Pure: time is an argument."""
+
+from fault316_streams.window.merge import COUNTED, Merged, Open, Outcome, WindowState, merge, merge_overflow
+from fault316_streams.window.panes import WINDOWS, Panes, Rates
+from fault316_streams.window.recent import Recent
+from fault316_streams.window.timeline import Timeline
+
+__all__ = [
+    "COUNTED",
+    "WINDOWS",
+    "Merged",
+    "Open",
+    "Outcome",
+    "Panes",
+    "Rates",
+    "Recent",
+    "Timeline",
+    "WindowState",
+    "merge",
+    "merge_overflow",
+]

@@ -1,0 +1,156 @@
+"""Detect, for one partials partition: merge → panes → judge → alert. The stages in order, no clock, no IO.
+
+    partial ─▶ merge ─▶ panes touched ─▶ judge.look ────▶ opened, escalated ─┐
+    tick ────▶ timeline moves ─────────▶ judge.settle ──▶ resolved ──────────┴─▶ alert, pending in the state
+
+A message in, a `Step` out: which codes changed, and which made a transition and must be written at once.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from fault316_schemas import StormAlert
+from fault316_streams.alert import advance
+from fault316_streams.detect import BaselineJudge, Judge, PolicyBook, Verdict
+from fault316_streams.detect.baseline import PRIOR_PER_S, pooled_rate
+from fault316_streams.partial import Partial, Tick
+from fault316_streams.state import STATE_VERSION, CodeState
+from fault316_streams.window import COUNTED, Outcome, Timeline, merge, merge_overflow
+from fault316_streams.window.panes import SECONDS_KEPT_S
+
+CODES_MAX: Final = 10_000
+"""Codes kept per partials partition; the rest count under `316-OTHER-P<partition>`. A quiet code's state takes
+about 3 kB, a busy one's up to 150 kB (900 second and 1,440 minute panes)."""
+CODE_KEPT_S: Final = 30 * 86_400
+"""A code without events for this long is forgotten, as its Redis keys are."""
+SETTLE_EVERY_S: Final = 10
+"""How often a quiet code is settled: the width of a baseline bucket."""
+POOL_EVERY_S: Final = 60
+OVER_LIMIT_NAMED: Final = 64
+"""Of the codes beyond the limit, about this many of the heaviest are known by name."""
+
+
+class Step:
+    """What one message changed."""
+
+    def __init__(self) -> None:
+        self.changed: set[str] = set()
+        """Codes whose state is not what the table holds."""
+        self.alerts: list[StormAlert] = []
+        """Transitions; each is pending in its code's state."""
+        self.dropped: set[str] = set()
+        """Codes forgotten after a month of silence; their table entries are to be deleted."""
+
+
+class Pipeline:
+    """The codes of one partials partition."""
+
+    def __init__(
+        self, partition: int, book: PolicyBook, judge: Judge | None = None, codes_max: int = CODES_MAX
+    ):
+        self.partition = partition
+        self.codes: dict[str, CodeState] = {}
+        self.timeline = Timeline()
+        self.outcomes: Counter[Outcome] = Counter()
+        self.over_limit: Counter[str] = Counter()
+        """Statements about codes beyond the limit, by code; bounded to the heaviest."""
+        self._book = book
+        self._judge: Judge = judge or BaselineJudge()
+        self._codes_max = codes_max
+        self._due_s: dict[str, int] = {}
+        self._looked_s = 0
+        self._prior_per_s = PRIOR_PER_S
+        self._pooled_s = 0
+
+    def restore(self, states: Iterable[CodeState]) -> None:
+        """Take over the states of this partition's codes."""
+        self.codes = {state.code: state for state in states}
+
+    def feed(self, message: Partial | Tick, offset: int) -> Step:
+        """Take in the message at `offset` of this partials partition."""
+        step = Step()
+        self.timeline.hear(message)
+        if isinstance(message, Partial):
+            self._partial(message, offset, step)
+        else:
+            self._tick(step)
+        return step
+
+    def _partial(self, partial: Partial, offset: int, step: Step) -> None:
+        for code, said in partial.codes.items():
+            state = self._admit(code)
+            if state.code == code:
+                merged = merge(state.window, partial, said)
+            else:
+                merged = merge_overflow(state.window, state.overflow, partial, code, said)
+            self.outcomes[merged.outcome] += 1
+            # A statement already known counts as heard, too: the offset says what is included.
+            state.offset = max(state.offset, offset)
+            if merged.outcome in COUNTED:
+                step.changed.add(state.code)
+                self._look(state, merged.touched, step)
+
+    def _tick(self, step: Step) -> None:
+        low_s, high_s = self.timeline.low_s, self.timeline.high_s
+        # Seconds that lay in the future when their events came are judged when their time has come.
+        arrived = range(max(self._looked_s + 1, high_s - SECONDS_KEPT_S), high_s + 1)
+        self._looked_s = max(self._looked_s, high_s)
+        self._pool(low_s)
+        for code, state in list(self.codes.items()):
+            judge = state.judge
+            self._look(state, [second for second in arrived if second in state.window.panes.seconds], step)
+            if judge.rule_since:
+                self._look(state, [high_s], step)
+            if judge.storm or judge.rule_since or low_s >= self._due_s.get(code, 0):
+                self._settle(state, low_s, high_s, step)
+
+    def _look(self, state: CodeState, seconds: list[int], step: Step) -> None:
+        policy = self._book.policy(state.code)
+        for second in seconds:
+            if second <= self.timeline.high_s:
+                verdict = self._judge.look(policy, state.judge, state.window, second, self._prior_per_s)
+                if verdict:
+                    self._raise(state, verdict, step)
+
+    def _settle(self, state: CodeState, low_s: int, high_s: int, step: Step) -> None:
+        policy = self._book.policy(state.code)
+        while verdict := self._judge.settle(policy, state.judge, state.window, low_s):
+            self._raise(state, verdict, step)
+            # What came after the end may be the next storm already.
+            self._look(state, state.window.panes.seconds_from(verdict.at_s + 1, high_s + 1), step)
+        if state.judge.storm is None:
+            state.window.recent.turn(low_s)
+        state.window.panes.let_go(low_s, high_s)
+        self._due_s[state.code] = low_s + SETTLE_EVERY_S
+        if low_s - state.window.last_ms // 1_000 > CODE_KEPT_S and state.judge.phase == "quiet":
+            self._drop(state.code, step)
+
+    def _drop(self, code: str, step: Step) -> None:
+        del self.codes[code]
+        self._due_s.pop(code, None)
+        step.changed.discard(code)
+        step.dropped.add(code)
+
+    def _raise(self, state: CodeState, verdict: Verdict, step: Step) -> None:
+        step.alerts.append(advance(state.alerts, verdict, state.window, state.code, self._book.registry))
+        step.changed.add(state.code)
+
+    def _admit(self, code: str) -> CodeState:
+        state = self.codes.get(code)
+        if state is None:
+            if len(self.codes) >= self._codes_max:
+                self._note_over_limit(code)
+                code = f"316-OTHER-P{self.partition}"
+            state = self.codes.setdefault(code, CodeState(STATE_VERSION, code))
+        return state
+
+    def _note_over_limit(self, code: str) -> None:
+        self.over_limit[code] += 1
+        if len(self.over_limit) > 2 * OVER_LIMIT_NAMED:
+            self.over_limit = Counter(dict(self.over_limit.most_common(OVER_LIMIT_NAMED)))
+
+    def _pool(self, low_s: int) -> None:
+        if low_s - self._pooled_s >= POOL_EVERY_S:
+            self._pooled_s = low_s
+            self._prior_per_s = pooled_rate([state.judge.baseline for state in self.codes.values()])

@@ -1,0 +1,78 @@
+"""Which time it is for the judge. It comes in messages, never from a clock.
+
+A source partition's time is the intake's wall time while it has caught up, and the broker's time of the newest
+record read while it has not. So a storm that goes quiet ends, and a backlog is judged as if it were read live.
+
+Two times follow. `high_s`, the furthest partition: counts only grow, so a storm may open on what is known.
+`low_s`, which every partition has passed: only then is a count final enough to end a storm or to learn from.
+"""
+
+from typing import Final
+
+import msgspec
+
+from fault316_streams.partial import Partial, Tick
+
+SILENCE_LIMIT_MS: Final = 30_000
+"""A source partition that nobody has reported on for this long no longer holds `low_s` back: three session
+timeouts. An ownerless partition delays the end of a storm by this much, never its warning."""
+
+
+class _Source(msgspec.Struct):
+    time_ms: int
+    heard_ms: int
+
+
+class Timeline:
+    """How far each source partition is, as heard on one partials partition."""
+
+    def __init__(self) -> None:
+        self._sources: dict[int, _Source] = {}
+        self._partitions = 0
+        self._first_heard_ms = 0
+        self._wall_ms = 0
+        self.high_s = 0
+        self.low_s = 0
+        """0 until every partition has been heard of, or the silence limit has run out."""
+
+    def hear(self, message: Partial | Tick) -> None:
+        """Move on by what a message says of its source partitions."""
+        self._wall_ms = max(self._wall_ms, message.wall_ms)
+        self._first_heard_ms = self._first_heard_ms or message.wall_ms
+        if isinstance(message, Tick):
+            self._partitions = message.partitions
+            for partition, progress in message.progress.items():
+                self._reach(partition, message.wall_ms, progress.log_ms, progress.caught_up)
+            self._lower()
+        else:
+            self._reach(message.partition, message.wall_ms, message.log_ms, message.caught_up)
+
+    def _reach(self, partition: int, wall_ms: int, log_ms: int, caught_up: bool) -> None:
+        time_ms = wall_ms if caught_up else log_ms
+        source = self._sources.get(partition)
+        if source is None:
+            self._sources[partition] = _Source(time_ms, wall_ms)
+        else:
+            source.time_ms = max(source.time_ms, time_ms)
+            source.heard_ms = max(source.heard_ms, wall_ms)
+        self.high_s = max(self.high_s, time_ms // 1_000)
+
+    def _lower(self) -> None:
+        """Only ticks move `low_s`: they alone know of all partitions."""
+        times = []
+        for partition in range(self._partitions):
+            source = self._sources.get(partition)
+            heard_ms = source.heard_ms if source else self._first_heard_ms
+            if self._wall_ms - heard_ms > SILENCE_LIMIT_MS:
+                continue
+            if source is None:
+                return
+            times.append(source.time_ms)
+        if times:
+            # The running second is not over yet.
+            self.low_s = max(self.low_s, min(times) // 1_000 - 1)
+
+    @property
+    def waiting_for(self) -> list[int]:
+        """Source partitions never heard of so far."""
+        return [p for p in range(self._partitions) if p not in self._sources]
