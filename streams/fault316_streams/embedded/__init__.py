@@ -1,0 +1,6 @@
+"""A real Kafka and a real Redis on this machine, where neither an address nor a docker engine is given."""
+
+from fault316_streams.embedded.servers import Embedded, Status
+from fault316_streams.embedded.state import Endpoints
+
+__all__ = ["Embedded", "Endpoints", "Status"]

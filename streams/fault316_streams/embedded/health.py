@@ -1,0 +1,50 @@
+"""Whether Kafka and Redis answer: a real metadata request and a real PING."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import redis
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from fault316_schemas import Connection
+
+TIMEOUT_S: Final = 5.0
+
+
+def kafka_error(connection: Connection) -> str | None:
+    """None if a broker answers a metadata request, else what is wrong, in one line."""
+    try:
+        # In a thread, so that callers may be inside an event loop of their own or not.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            return pool.submit(asyncio.run, _ask_kafka(connection)).result()
+    except (KafkaError, OSError, TimeoutError) as error:
+        return _line(error)
+
+
+async def _ask_kafka(connection: Connection) -> str | None:
+    async with asyncio.timeout(TIMEOUT_S):
+        admin = AIOKafkaAdminClient(request_timeout_ms=int(TIMEOUT_S * 1000), **connection.kafka_options())
+        try:
+            await admin.start()
+            cluster = await admin.describe_cluster()
+        finally:
+            await admin.close()
+    return None if cluster["brokers"] else "the cluster has no broker yet"
+
+
+def redis_error(connection: Connection) -> str | None:
+    """None if Redis answers PING, else what is wrong, in one line."""
+    client = redis.from_url(**connection.redis_options())
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        return _line(error)
+    finally:
+        client.close()
+    return None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,61 @@
+"""A real Kafka and a real Redis for every test that asks; each test has names of its own on them."""
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from testcontainers.community.kafka import KafkaContainer
+from testcontainers.community.redis import RedisContainer
+
+from fault316_streams.embedded import Embedded, Endpoints
+from fault316_streams.settings import WorkerSettings
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    """Yours by environment variables, else containers where a docker engine answers, else embedded."""
+    kafka, redis = os.environ.get("FAULT316_BOOTSTRAP_SERVERS"), os.environ.get("FAULT316_REDIS_URL")
+    if kafka and redis:
+        yield Endpoints(kafka, redis)
+    elif _docker_answers():
+        yield from _containers()
+    else:
+        embedded = Embedded(tmp_path_factory.mktemp("servers"), kafka_port=0, redis_port=0)
+        try:
+            yield embedded.up()
+        finally:
+            embedded.down(wipe=True)
+
+
+@pytest.fixture
+def settings(servers: Endpoints) -> WorkerSettings:
+    """Settings with topic and key prefixes that no other test has, so that all can share the servers."""
+    token = f"t{uuid.uuid4().hex[:8]}"
+    return WorkerSettings(
+        _env_file=None,
+        bootstrap_servers=servers.bootstrap_servers,
+        redis_url=servers.redis_url,
+        topic_prefix=f"{token}.",
+        redis_prefix=f"{token}:",
+        events_partitions=4,
+        partials_partitions=4,
+        http_port=0,
+    )
+
+
+def _docker_answers() -> bool:
+    try:
+        return (
+            subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False).returncode == 0
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _containers() -> Iterator[Endpoints]:
+    kafka = KafkaContainer().with_kraft().with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
+    with kafka, RedisContainer("redis:7.4.2-alpine") as redis:
+        url = f"redis://{redis.get_container_host_ip()}:{redis.get_exposed_port(6379)}/0"
+        yield Endpoints(kafka.get_bootstrap_server(), url)
