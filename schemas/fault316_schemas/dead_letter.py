@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 REASONS: Final[dict[str, str]] = {
-    "empty": "the value has no bytes",
-    "null": "the record has no value (a tombstone)",
+    "empty": "the value is empty, or blank",
+    "null": "the record has no value (a tombstone), or it is JSON null",
     "too_large": "the value is larger than 1 MiB",
     "not_utf8": "the value, or a text in it, is not UTF-8",
     "invalid_json": "not one JSON value by RFC 8259",
     "not_finite": "NaN or Infinity, which JSON does not have",
     "too_deep": "nested deeper than the decoder goes",
     "not_an_object": "JSON, but not an object",
-    "missing_field": "id, code, service or occurred_at is not there",
+    "missing_field": "id, code, service or occurred_at is not there, or an exception's type",
     "wrong_code": "the code is not 316-… in upper case, or longer than 64",
     "naive_timestamp": "occurred_at has no offset",
     "invalid_timestamp": "occurred_at is not an RFC 3339 timestamp that exists",
