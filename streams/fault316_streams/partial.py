@@ -8,6 +8,7 @@ the two a message is, the second the format's version.
 """
 
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
@@ -99,8 +100,17 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Partial | Tick)
 
 
+def partition_of(code: str, partitions: int) -> int:
+    """The partials partition that a code's contributions go to, of so many. Intakes must agree on it."""
+    return crc32(code.encode()) % partitions
+
+
 class FormatError(ValueError):
-    """The message is not a partial or tick of a version that this worker reads."""
+    """The message is neither a partial nor a tick."""
+
+
+class NewerFormatError(FormatError):
+    """It was written by a newer intake than this worker understands: skipping it would miscount."""
 
 
 def encode(message: Partial | Tick) -> bytes:
@@ -112,14 +122,15 @@ def decode(data: bytes) -> Partial | Tick:
     """Read a record's value.
 
     Raises:
-        FormatError: it is something else, or of a newer version.
+        FormatError: it is something else.
+        NewerFormatError: it is of a newer version.
     """
     try:
         message: Partial | Tick = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError) as error:
         raise FormatError(f"not a partial: {error}") from error
     if message.version > FORMAT_VERSION:
-        raise FormatError(
+        raise NewerFormatError(
             f"partial of version {message.version}, this worker reads up to {FORMAT_VERSION}: upgrade it"
         )
     return message

@@ -35,26 +35,47 @@ class Step:
     """What one message changed."""
 
     def __init__(self) -> None:
-        self.changed: set[str] = set()
-        """Codes whose state is not what the table holds."""
+        self.changed: dict[str, set[int]] = {}
+        """Codes whose state is not what the table holds → epoch minutes in which their counts grew."""
         self.alerts: list[StormAlert] = []
         """Transitions; each is pending in its code's state."""
         self.dropped: set[str] = set()
         """Codes forgotten after a month of silence; their table entries are to be deleted."""
 
 
+class Tally:
+    """What pipelines count of themselves, for the metrics. One for all of a worker's, so that it only grows."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self.over_limit = 0
+        """Statements about codes beyond the limit."""
+        self.heaviest: Counter[str] = Counter()
+        """Those codes by name, bounded to the heaviest."""
+
+    def note_over_limit(self, code: str) -> None:
+        """A code had to be counted with the others."""
+        self.over_limit += 1
+        self.heaviest[code] += 1
+        if len(self.heaviest) > 2 * OVER_LIMIT_NAMED:
+            self.heaviest = Counter(dict(self.heaviest.most_common(OVER_LIMIT_NAMED)))
+
+
 class Pipeline:
     """The codes of one partials partition."""
 
     def __init__(
-        self, partition: int, book: PolicyBook, judge: Judge | None = None, codes_max: int = CODES_MAX
-    ):
+        self,
+        partition: int,
+        book: PolicyBook,
+        judge: Judge | None = None,
+        codes_max: int = CODES_MAX,
+        tally: Tally | None = None,
+    ) -> None:
         self.partition = partition
         self.codes: dict[str, CodeState] = {}
         self.timeline = Timeline()
-        self.outcomes: Counter[Outcome] = Counter()
-        self.over_limit: Counter[str] = Counter()
-        """Statements about codes beyond the limit, by code; bounded to the heaviest."""
+        self.tally = tally or Tally()
         self._book = book
         self._judge: Judge = judge or BaselineJudge()
         self._codes_max = codes_max
@@ -84,11 +105,12 @@ class Pipeline:
                 merged = merge(state.window, partial, said)
             else:
                 merged = merge_overflow(state.window, state.overflow, partial, code, said)
-            self.outcomes[merged.outcome] += 1
+            self.tally.outcomes[merged.outcome] += 1
             # A statement already known counts as heard, too: the offset says what is included.
             state.offset = max(state.offset, offset)
             if merged.outcome in COUNTED:
-                step.changed.add(state.code)
+                minutes = step.changed.setdefault(state.code, set())
+                minutes.update(second // 60 for second in merged.touched)
                 self._look(state, merged.touched, step)
 
     def _tick(self, step: Step) -> None:
@@ -129,26 +151,21 @@ class Pipeline:
     def _drop(self, code: str, step: Step) -> None:
         del self.codes[code]
         self._due_s.pop(code, None)
-        step.changed.discard(code)
+        step.changed.pop(code, None)
         step.dropped.add(code)
 
     def _raise(self, state: CodeState, verdict: Verdict, step: Step) -> None:
         step.alerts.append(advance(state.alerts, verdict, state.window, state.code, self._book.registry))
-        step.changed.add(state.code)
+        step.changed.setdefault(state.code, set())
 
     def _admit(self, code: str) -> CodeState:
         state = self.codes.get(code)
         if state is None:
             if len(self.codes) >= self._codes_max:
-                self._note_over_limit(code)
+                self.tally.note_over_limit(code)
                 code = f"316-OTHER-P{self.partition}"
             state = self.codes.setdefault(code, CodeState(STATE_VERSION, code))
         return state
-
-    def _note_over_limit(self, code: str) -> None:
-        self.over_limit[code] += 1
-        if len(self.over_limit) > 2 * OVER_LIMIT_NAMED:
-            self.over_limit = Counter(dict(self.over_limit.most_common(OVER_LIMIT_NAMED)))
 
     def _pool(self, low_s: int) -> None:
         if low_s - self._pooled_s >= POOL_EVERY_S:

@@ -79,7 +79,7 @@ class Baseline(msgspec.Struct, array_like=True):
         upto_s -= upto_s % -BUCKET_S
         self.learnt_s = max(self.learnt_s, upto_s)
 
-    def rate(self, prior_per_s: float) -> float:
+    def rate(self, prior_per_s: float = PRIOR_PER_S) -> float:
         """Expected events per second."""
         shape, time_s = self._posterior(prior_per_s)
         return shape / time_s

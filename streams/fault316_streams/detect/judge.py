@@ -258,11 +258,13 @@ class BaselineJudge:
         calm_s: int,
         observed_per_s: float,
     ) -> Verdict:
-        # The window drained before it was calm: the storm itself ended with its last stormy second.
+        # The window drained before it was calm: the storm itself ended with its last stormy second, one that is
+        # nearer to the storm's rate than to the calm one (on a logarithmic scale).
+        between_per_s = math.sqrt(storm.calm_per_s * max(storm.calm_per_s, storm.class_per_s))
         stormy = [
             second
             for second in window.panes.seconds_from(calm_s - storm.window_s, calm_s)
-            if window.panes.seconds[second] >= storm.calm_per_s
+            if window.panes.seconds[second] >= between_per_s
         ]
         storm.calm_since_s = stormy[-1] + 1 if stormy else calm_s
         verdict = _verdict(storm, Transition.RESOLVED, reason, now_s, observed_per_s)

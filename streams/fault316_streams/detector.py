@@ -1,0 +1,197 @@
+"""Detect on Faust: a thin adapter between a stream of partials and one `Pipeline` per partition.
+
+A code's state is written to its table entry as a checkpoint: every few seconds, and at once on a transition. The
+partials behind a checkpoint are acknowledged only when the changelog has acknowledged it. What came after it is
+read again after a crash, and being repeatable it does no harm. An alert leaves only after the state that holds
+it as pending is safe.
+
+Entries are written with `send_changelog` rather than `table[key] = value`, because Faust then hands out the
+changelog's acknowledgement, which is what everything here waits for.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+
+import structlog
+
+from fault316_schemas import StormAlert
+from fault316_streams.detect import PolicyBook
+from fault316_streams.health import Status
+from fault316_streams.metrics import Metrics
+from fault316_streams.partial import FormatError, NewerFormatError, Partial, decode
+from fault316_streams.pipeline import Pipeline, Step, Tally
+from fault316_streams.sinks.alerts import AlertSink
+from fault316_streams.state import CodeState, decode_state, encode_state
+from fault316_streams.view_changes import ViewChanges
+
+UNACKED_MAX: Final = 3_000
+"""Partials heard but not acknowledged that force a checkpoint; below Faust's stream buffer of 4,096."""
+
+log = structlog.get_logger("fault316.detect")
+
+
+class Detector:
+    """Owns the pipelines of the partials partitions that are assigned to this worker."""
+
+    name = "detect"
+
+    def __init__(self, book: PolicyBook, alerts: AlertSink, metrics: Metrics, checkpoint_s: float) -> None:
+        self.pipelines: dict[int, Pipeline] = {}
+        self.changes = ViewChanges(self.pipelines)
+        self.heard = 0
+        """Messages taken in so far; it grows while there is progress."""
+        self._book = book
+        self._alerts = alerts
+        self._metrics = metrics
+        self._checkpoint_s = checkpoint_s
+        self._assigned: set[int] | None = None
+        self._dirty: dict[int, set[str]] = {}
+        self._dropped: dict[int, set[str]] = {}
+        self._unacked: list[Any] = []
+        self._written_at = 0.0
+        self._waiting_since: float | None = None
+        self.checkpoints = 0
+        """Table entries written so far."""
+        self.tally = Tally()
+
+    def status(self) -> Status:
+        """See `Component`."""
+        if self._assigned is None:
+            return Status(False, "waiting: for partitions of the partials topic")
+        if self._waiting_since is not None and time.time() - self._waiting_since > 2:
+            return Status(
+                False, "waiting: for the changelog to acknowledge a checkpoint", self._waiting_since
+            )
+        facts = {
+            "partitions": len(self._assigned),
+            "codes": sum(len(pipeline.codes) for pipeline in self.pipelines.values()),
+            "storms": sum(bool(s.judge.storm) for p in self.pipelines.values() for s in p.codes.values()),
+        }
+        waiting = sorted({w for pipeline in self.pipelines.values() for w in pipeline.timeline.waiting_for})
+        if waiting:
+            return Status(True, f"ok; no word yet of source partitions {waiting}", facts=facts)
+        return Status(True, "ok", facts=facts)
+
+    def assign(self, partitions: set[int]) -> None:
+        """These partials partitions are ours from now on; their states are read when their first message comes."""
+        self._assigned = partitions
+        log.info("assigned", partitions=sorted(partitions))
+
+    def revoke(self) -> None:
+        """Let go of everything: what is ours again after the rebalance is read from the table anew."""
+        self._assigned = None
+        for partition in list(self.pipelines):
+            self.changes.forget(partition)
+            del self.pipelines[partition]
+        self._dirty.clear()
+        self._dropped.clear()
+        self._unacked.clear()
+
+    async def hear(self, event: Any, table: Any) -> None:
+        """Take in one Faust event of the partials topic.
+
+        Raises:
+            NewerFormatError: it is of a newer version than this worker reads.
+            StateError: a table entry cannot be read.
+        """
+        partition: int = event.message.partition
+        if self._assigned is None or partition not in self._assigned:
+            return  # a leftover of the time before a rebalance
+        pipeline = self.pipelines.get(partition) or await self._restore(partition, table)
+        if pipeline is not self.pipelines.get(partition):
+            return  # revoked while it was restored
+        self.heard += 1
+        self._unacked.append(event)
+        try:
+            message = decode(event.value)
+        except NewerFormatError:
+            raise
+        except FormatError as error:
+            # Nobody but an intake writes here. It says nothing of the log, so leaving it out miscounts nothing.
+            log.error("skipped", partition=partition, offset=event.message.offset, error=str(error))
+            return
+        step = pipeline.feed(message, event.message.offset)
+        self._note(partition, step)
+        if step.alerts:
+            await self._publish(partition, step, message, table)
+        due = time.monotonic() - self._written_at >= self._checkpoint_s
+        if due or len(self._unacked) >= UNACKED_MAX:
+            await self._checkpoint(table)
+
+    async def _restore(self, partition: int, table: Any) -> Pipeline:
+        pipeline = Pipeline(partition, self._book, tally=self.tally)
+        prefix = _key(partition, "")
+        pipeline.restore(
+            decode_state(value) for key, value in table.data.items() if key.startswith(prefix) and value
+        )
+        self.pipelines[partition] = pipeline
+        self.changes.rebuild([partition])
+        if pipeline.codes:
+            log.info("restored", partition=partition, codes=len(pipeline.codes))
+        # Alerts that a crash kept from being sent: their state is safe, or we would not have read it.
+        await self._send([state for state in pipeline.codes.values() if state.alerts.pending], partition)
+        return pipeline
+
+    def _note(self, partition: int, step: Step) -> None:
+        if step.changed:
+            self._dirty.setdefault(partition, set()).update(step.changed)
+            self.changes.note(partition, step.changed)
+        if step.dropped:
+            self._dirty.setdefault(partition, set()).difference_update(step.dropped)
+            self._dropped.setdefault(partition, set()).update(step.dropped)
+
+    async def _publish(self, partition: int, step: Step, message: Any, table: Any) -> None:
+        """Write the states that hold the new alerts, then send these."""
+        states = {alert.code: self.pipelines[partition].codes[alert.code] for alert in step.alerts}
+        await self._write(table, {partition: set(states)}, {})
+        await self._send(list(states.values()), partition)
+        for alert in step.alerts:
+            self._metrics.alerts.labels(alert.transition, alert.reason).inc()
+            log.info("alert", id=alert.alert_id, reason=alert.reason.value, summary=alert.summary)
+        if isinstance(message, Partial) and message.caught_up:
+            self._metrics.alert_latency_seconds.observe(max(0.0, time.time() - message.log_ms / 1_000))
+
+    async def _send(self, states: list[CodeState], partition: int) -> None:
+        alerts = [StormAlert.from_json(alert) for state in states for alert in state.alerts.pending]
+        if not alerts:
+            return
+        self.changes.announce(alerts)
+        await self._alerts.send(alerts)
+        for state in states:
+            state.alerts.pending.clear()
+        if partition in self.pipelines:
+            self._dirty.setdefault(partition, set()).update(state.code for state in states)
+
+    async def _checkpoint(self, table: Any) -> None:
+        dirty, self._dirty = self._dirty, {}
+        dropped, self._dropped = self._dropped, {}
+        unacked, self._unacked = self._unacked, []
+        with self._metrics.checkpoint_seconds.time():
+            await self._write(table, dirty, dropped)
+        self._written_at = time.monotonic()
+        for event in unacked:
+            event.ack()
+
+    async def _write(self, table: Any, dirty: dict[int, set[str]], dropped: dict[int, set[str]]) -> None:
+        """Put entries into the table and wait until the changelog has acknowledged them."""
+        futures = []
+        for partition, codes in dirty.items():
+            states = self.pipelines[partition].codes
+            for code in codes:
+                key, value = _key(partition, code), encode_state(states[code])
+                table.data[key] = value
+                futures.append(table.send_changelog(partition, key, value))
+        for partition, codes in dropped.items():
+            for code in codes:
+                table.data.pop(_key(partition, code), None)
+                futures.append(table.send_changelog(partition, _key(partition, code), None))
+        self.checkpoints += len(futures)
+        self._waiting_since = time.time()
+        await asyncio.gather(*futures)
+        self._waiting_since = None
+
+
+def _key(partition: int, code: str) -> bytes:
+    """The partition is part of the key: the states of codes beyond the limit do not hash to theirs."""
+    return f"{partition}:{code}".encode()

@@ -1,0 +1,29 @@
+"""Which number of which stage each metric shows."""
+
+from fault316_streams.detector import Detector
+from fault316_streams.intake.service import IntakeService
+from fault316_streams.metrics import Metrics
+
+
+def follow_intake(metrics: Metrics, intake: IntakeService) -> None:
+    """Connect the intake's counters."""
+    stats = intake.stats
+    metrics.events.follow(lambda: stats.events)
+    metrics.event_bytes.follow(lambda: stats.bytes)
+    metrics.rejected.follow(lambda: stats.rejected)
+    metrics.late.follow(lambda: stats.late)
+    metrics.skewed.follow(lambda: stats.skewed)
+    metrics.partials.follow(lambda: stats.partials_sent)
+    metrics.dead_letters.follow(lambda: stats.dead_letters)
+
+
+def follow_detect(metrics: Metrics, detector: Detector) -> None:
+    """Connect the detector's counters."""
+    pipelines = detector.pipelines
+    metrics.merges.follow(lambda: detector.tally.outcomes)
+    metrics.codes.follow(lambda: {str(p): len(pipeline.codes) for p, pipeline in pipelines.items()})
+    metrics.codes_over_limit.follow(lambda: detector.tally.over_limit)
+    metrics.storms_active.follow(
+        lambda: sum(bool(state.judge.storm) for p in pipelines.values() for state in p.codes.values())
+    )
+    metrics.checkpoints.follow(lambda: detector.checkpoints)
