@@ -1,0 +1,39 @@
+"""Why an event is refused. Bad input is a value with a reason, never an exception."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Reason(StrEnum):
+    """The same word is the dead letter's header, the log field and the metric label; the contract has them too."""
+
+    EMPTY = "empty"
+    NULL = "null"  # a tombstone, or JSON null
+    TOO_LARGE = "too_large"
+    NOT_UTF8 = "not_utf8"
+    INVALID_JSON = "invalid_json"
+    NOT_FINITE = "not_finite"  # NaN or Infinity, which JSON does not have
+    TOO_DEEP = "too_deep"
+    NOT_AN_OBJECT = "not_an_object"
+    MISSING_FIELD = "missing_field"
+    WRONG_CODE = "wrong_code"
+    NAIVE_TIMESTAMP = "naive_timestamp"
+    INVALID_TIMESTAMP = "invalid_timestamp"
+    INVALID_COUNT = "invalid_count"
+    INVALID_FIELD = "invalid_field"
+
+
+class Rejected(NamedTuple):
+    """A refused event: the reason for programs, the error (one bounded, printable line) for people."""
+
+    reason: Reason
+    error: str
+
+
+def one_line(text: str, chars_max: int) -> str:
+    """`text` cut to `chars_max`, with everything that could move a terminal's cursor or break a line escaped."""
+    text = text[:chars_max]
+    if text.isprintable():
+        return text
+    escaped = (ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in text)
+    return "".join(escaped)[:chars_max]
