@@ -6,6 +6,8 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from fault316_streams.cli.topics import topics
+from fault316_streams.cli.up import down, status, up
 from fault316_streams.errors import Failure, Misuse, explain
 
 app = typer.Typer(
@@ -17,6 +19,10 @@ app = typer.Typer(
 )
 
 # Registration order is the order of `fault316 --help`.
+app.command()(up)
+app.command()(down)
+app.command()(status)
+app.command()(topics)
 
 
 def main() -> None:

@@ -41,6 +41,7 @@ class State(msgspec.Struct, kw_only=True):
     ports: dict[Which, int]
     controller_port: int = 0
     children: dict[Which, Child] = {}
+    compose_file: str | None = None
 
     @property
     def endpoints(self) -> Endpoints:
