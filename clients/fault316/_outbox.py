@@ -1,0 +1,207 @@
+"""A bounded buffer in front of one Kafka topic: it takes records at once and sends them in batches.
+
+It never loses count. Each record that was offered is `pending`, then `sent` or `dropped`; while Kafka is
+away records wait, up to `BUFFER_BYTES_MAX`, and what does not fit any more is dropped, counted and logged.
+"""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from fault316._kafka import ABANDON_S, BACKOFF_MAX_S, abandon, connect
+from fault316.errors import KafkaUnavailable
+from fault316_schemas import Connection
+
+logger = logging.getLogger("fault316")
+
+BUFFER_BYTES_MAX = 32 * 1024 * 1024
+"""At about 700 bytes a fault, 48,000 of them: an outage of 45 s at 1,000 faults a second."""
+RECORD_BYTES_MAX = 900_000
+"""A broker refuses batches above 1,048,588 bytes (`message.max.bytes`) by default; an event within the contract
+has at most 762 KB."""
+BATCH_BYTES_MAX = 256 * 1024
+"""Of records in one batch: enough that the cost of a request vanishes (about 370 faults)."""
+LINGER_S = 0.005
+"""What a lone record waits for company."""
+RETRY_BACKOFF_MS = 500
+"""aiokafka logs two lines with each attempt while Kafka is away; its default is 100."""
+LOG_INTERVAL_S = 10.0
+"""Between two warnings about the same kind of loss, so that an outage does not flood the log."""
+
+
+class Outbox:
+    """Records on their way to `topic`. Belongs to one event loop; `start` before use, `close` after it."""
+
+    def __init__(self, connection: Connection, topic: str, *, bytes_max: int = BUFFER_BYTES_MAX) -> None:
+        self.sent = 0
+        """Records that Kafka has acknowledged."""
+        self.dropped = 0
+        """Records that were given up: no room, too large, refused, or not delivered when closed."""
+        self.pending = 0
+        """Records taken and not settled yet."""
+        self._connection = connection
+        self._topic = topic
+        self._bytes_max = bytes_max
+        self._bytes_held = 0
+        self._queue: deque[bytes] = deque()
+        self._queued_bytes = 0
+        self._filled = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._deliveries: set[asyncio.Future[object]] = set()
+        self._turn = itertools.count()
+        self._producer: AIOKafkaProducer | None = None
+        self._pump_task: asyncio.Task[None] | None = None
+        self._warned_at: dict[str, float] = {}
+
+    async def start(self, timeout_s: float) -> None:
+        """Connect. Raises KafkaUnavailable after `timeout_s`."""
+        await self._connect(timeout_s)
+        self._pump_task = asyncio.create_task(self._pump(), name="fault316-outbox")
+
+    async def put(self, record: bytes, wait_s: float) -> bool:
+        """Take a record; True if it is pending, False if it was dropped. Waits only where the buffer is full."""
+        if self._pump_task is None:
+            raise RuntimeError("not started: use it as `async with …`, or call start() first")
+        if len(record) > RECORD_BYTES_MAX:
+            self._drop(
+                1, f"{len(record):,} bytes are more than the {RECORD_BYTES_MAX:,} that one event may have"
+            )
+            return False
+        if not self._fits(record) and not await self._until(lambda: self._fits(record), wait_s):
+            self._drop(1, "the buffer is full: Kafka is away, or slower than the faults come")
+            return False
+        self.pending += 1
+        self._bytes_held += len(record)
+        self._queued_bytes += len(record)
+        self._queue.append(record)
+        self._filled.set()
+        return True
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Wait until nothing is pending; False if `timeout_s` was not enough."""
+        return await self._until(lambda: self.pending == 0, timeout_s)
+
+    async def close(self, timeout_s: float) -> None:
+        """Deliver what can be delivered within `timeout_s`, drop the rest, let go of Kafka."""
+        if self._pump_task is None or self._producer is None:
+            return
+        delivered = await self.flush(timeout_s)
+        dropped_before = self.dropped
+        self._pump_task.cancel()
+        await asyncio.wait([self._pump_task])
+        self._pump_task = None
+        await (self._producer.stop() if delivered else abandon(self._producer))
+        self._producer = None
+        if self._deliveries:  # cancelled by now; let them be counted
+            await asyncio.wait(self._deliveries, timeout=ABANDON_S)
+        self.dropped += self.pending
+        self.pending = self._bytes_held = self._queued_bytes = 0
+        self._queue.clear()
+        if lost := self.dropped - dropped_before:
+            logger.warning("closed with %d fault events not delivered within %g s", lost, timeout_s)
+
+    async def _connect(self, timeout_s: float) -> None:
+        def make() -> AIOKafkaProducer:
+            return AIOKafkaProducer(
+                **self._connection.kafka_options(),
+                client_id="fault316-reporter",
+                enable_idempotence=True,
+                acks="all",
+                max_batch_size=RECORD_BYTES_MAX,
+                retry_backoff_ms=RETRY_BACKOFF_MS,
+            )
+
+        self._producer = await connect(self._connection, self._topic, make, timeout_s)
+
+    def _fits(self, record: bytes) -> bool:
+        return self._bytes_held + len(record) <= self._bytes_max
+
+    async def _until(self, done: Callable[[], bool], timeout_s: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not done():
+                    self._settled.clear()
+                    await self._settled.wait()
+        except TimeoutError:
+            return done()
+        return True
+
+    async def _pump(self) -> None:
+        while True:
+            await self._filled.wait()
+            if self._queued_bytes < BATCH_BYTES_MAX:
+                await asyncio.sleep(LINGER_S)
+            while self._queue:
+                await self._send(self._take())
+            self._filled.clear()
+
+    def _take(self) -> list[bytes]:
+        records = [self._queue.popleft()]
+        size = len(records[0])
+        while self._queue and size + len(self._queue[0]) <= BATCH_BYTES_MAX:
+            size += len(self._queue[0])
+            records.append(self._queue.popleft())
+        self._queued_bytes -= size
+        return records
+
+    async def _send(self, records: list[bytes]) -> None:
+        """Hand a batch to the producer, however long that takes."""
+        while True:
+            assert self._producer is not None
+            try:
+                batch = self._producer.create_batch()
+                for record in records:
+                    batch.append(key=None, value=record, timestamp=None)
+                # No key, next partition: a key would put a failing service's whole storm on one partition.
+                partitions = sorted(await self._producer.partitions_for(self._topic))
+                partition = partitions[next(self._turn) % len(partitions)]
+                delivery = await self._producer.send_batch(batch, self._topic, partition=partition)
+            except KafkaTimeoutError:
+                continue  # that partition's leader is away: on to the next partition
+            except KafkaError as error:
+                await self._reconnect(error)
+            else:
+                self._deliveries.add(delivery)
+                delivery.add_done_callback(partial(self._settle, records))
+                return
+
+    async def _reconnect(self, error: KafkaError) -> None:
+        """A producer that has failed for good (its sequence is out of order, say) is replaced."""
+        self._warn("producer", f"the Kafka producer failed and is replaced: {error!r}")
+        if self._producer is not None:
+            await abandon(self._producer)
+        while True:
+            try:
+                return await self._connect(BACKOFF_MAX_S)
+            except KafkaUnavailable as unavailable:
+                self._warn("away", str(unavailable))
+                await asyncio.sleep(BACKOFF_MAX_S)
+
+    def _settle(self, records: list[bytes], delivery: asyncio.Future[object]) -> None:
+        self._deliveries.discard(delivery)
+        self._bytes_held -= sum(map(len, records))
+        self.pending -= len(records)
+        if delivery.cancelled():
+            self.dropped += len(records)  # only `abandon` cancels, and who calls it says so
+        elif (error := delivery.exception()) is not None:
+            self._drop(len(records), f"Kafka refused them: {error!r}")
+        else:
+            self.sent += len(records)
+        self._settled.set()
+
+    def _drop(self, records: int, why: str) -> None:
+        self.dropped += records
+        self._warn(why, f"{records} fault events dropped, {self.dropped} so far: {why}")
+
+    def _warn(self, kind: str, message: str) -> None:
+        now = time.monotonic()
+        if now - self._warned_at.get(kind, -LOG_INTERVAL_S) >= LOG_INTERVAL_S:
+            self._warned_at[kind] = now
+            logger.warning("%s", message)

@@ -1,0 +1,102 @@
+"""The queries, without the network: each says which commands it needs and what their replies mean.
+
+A query is a generator. It yields lists of Redis commands, is sent their replies, and returns its result; each
+list is one round trip. So the sync and the async client share everything but the waiting.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from datetime import UTC, datetime, timedelta
+from operator import methodcaller
+from typing import Any, TypeVar
+
+from fault316.views import WINDOWS, Counter, Rates, parse_counter, parse_rates
+from fault316_schemas import Keys, StormAlert, Transition
+
+T = TypeVar("T")
+Command = Callable[[Any], Any]
+"""Queues one command on a Redis pipeline."""
+Query = Generator[list[Command], list[Any], T]
+
+CODES_MAX = 5_000
+"""Codes looked at in one query, those seen last first; at about 150 bytes a hash, a reply of 750 kB."""
+STORMS_MAX = 1_000
+SERIES_HOURS_MAX = 24 * 31
+MINUTE = timedelta(minutes=1)
+
+Series = list[tuple[datetime, int]]
+"""Minutes (aware, UTC) in order, without gaps, and the events of each."""
+
+
+def codes(keys: Keys) -> Query[list[str]]:
+    """Known codes, the one seen last first."""
+    [names] = yield [methodcaller("zrevrange", keys.codes, 0, CODES_MAX - 1)]
+    return list(names)
+
+
+def counters(keys: Keys, of: Iterable[str] | None) -> Query[list[Counter]]:
+    """The counters of these codes, or of all; those that do not exist are left out."""
+    names = (yield from codes(keys)) if of is None else list(of)
+    replies = yield [methodcaller("hgetall", keys.counter(code)) for code in names]
+    found = (parse_counter(code, fields) for code, fields in zip(names, replies, strict=True))
+    return [counter for counter in found if counter]
+
+
+def rates(keys: Keys, of: Iterable[str] | None) -> Query[list[Rates]]:
+    """The rates of these codes, or of all; those that do not exist are left out."""
+    names = (yield from codes(keys)) if of is None else list(of)
+    replies = yield [methodcaller("hgetall", keys.rate(code)) for code in names]
+    found = (parse_rates(code, fields) for code, fields in zip(names, replies, strict=True))
+    return [item for item in found if item]
+
+
+def top(keys: Keys, n: int, window: str) -> Query[list[Rates]]:
+    """The codes with the highest rates over `window`, highest first."""
+    if window not in WINDOWS:
+        raise ValueError(f"no window {window!r}: one of {', '.join(WINDOWS)}")
+    found = yield from rates(keys, None)
+    return sorted(found, key=lambda item: (-item.per_s[window], item.code))[:n]
+
+
+def active_storms(keys: Keys) -> Query[list[StormAlert]]:
+    """The latest alert of each storm that is still on, the oldest storm first."""
+    [ids] = yield [methodcaller("zrange", keys.storms, 0, STORMS_MAX - 1)]
+    replies = yield [methodcaller("get", keys.storm(storm_id)) for storm_id in ids]
+    alerts = [StormAlert.from_json(reply) for reply in replies if reply is not None]
+    return [alert for alert in alerts if alert.transition is not Transition.RESOLVED]
+
+
+def storm(keys: Keys, storm_id: str) -> Query[StormAlert | None]:
+    """The latest alert of a storm, on or over; None once it is forgotten."""
+    [reply] = yield [methodcaller("get", keys.storm(storm_id))]
+    return None if reply is None else StormAlert.from_json(reply)
+
+
+def series(keys: Keys, of: Iterable[str], since: datetime, until: datetime) -> Query[dict[str, Series]]:
+    """Events by minute, from the minute of `since` to that of `until`, both included; minutes without are 0."""
+    names = list(of)
+    first, last = _utc("since", since).replace(second=0, microsecond=0), _utc("until", until)
+    hours = _hours(first, last)
+    hashes = [keys.series(code, f"{hour:%Y%m%d%H}") for code in names for hour in hours]
+    replies = iter((yield [methodcaller("hgetall", key) for key in hashes]))
+    minutes = [first + i * MINUTE for i in range(int((last - first) / MINUTE) + 1)]
+    result: dict[str, Series] = {}
+    for code in names:
+        by_hour = {hour: next(replies) for hour in hours}
+        result[code] = [(m, int(by_hour[m.replace(minute=0)].get(str(m.minute), 0))) for m in minutes]
+    return result
+
+
+def _utc(argument: str, instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError(f"{argument} has no time zone: use datetime.now(UTC), for instance")
+    return instant.astimezone(UTC)
+
+
+def _hours(first: datetime, last: datetime) -> list[datetime]:
+    if last < first:
+        raise ValueError(f"until ({last}) lies before since ({first})")
+    start = first.replace(minute=0)
+    count = int((last - start) / timedelta(hours=1)) + 1
+    if count > SERIES_HOURS_MAX:
+        raise ValueError(f"{count} hours are more than the {SERIES_HOURS_MAX} that one query may span")
+    return [start + timedelta(hours=i) for i in range(count)]

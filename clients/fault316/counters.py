@@ -1,0 +1,198 @@
+"""`Counters` and `AsyncCounters`: what has been counted, and which storms are on.
+
+The two differ only in how they wait. Each method is at most two round trips, however many codes there are.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from fault316 import _queries
+from fault316._queries import Query, Series
+from fault316.errors import CountersUnavailable
+from fault316.views import Counter, Rates
+from fault316_schemas import Connection, StormAlert
+
+T = TypeVar("T")
+RETRIES = 1
+"""Enough for a pooled connection that the server has closed meanwhile; Redis away is to be said at once."""
+
+
+class Counters:
+    """Queries the counters. Thread-safe; connects when first used.
+
+        with Counters() as counters:
+            for item in counters.top(5, window="1m"):
+                print(item.code, item.per_s["1m"])
+
+    Args:
+        connection: where Redis is; by default from `FAULT316_*` environment variables.
+
+    Raises:
+        CountersUnavailable: (every method) Redis does not answer, or refuses the query.
+    """
+
+    def __init__(self, connection: Connection | None = None) -> None:
+        self._connection = connection or Connection()
+        self._keys = self._connection.keys
+        options: dict[str, Any] = self._connection.redis_options() | {"retry": Retry(NoBackoff(), RETRIES)}
+        self._redis = redis.from_url(**options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def codes(self) -> list[str]:
+        """Known codes, the one seen last first (at most 5,000)."""
+        return self._run(_queries.codes(self._keys))
+
+    def get(self, code: str) -> Counter | None:
+        """The counter of a code; None if it was never seen, or so long ago that it is forgotten."""
+        return next(iter(self.get_many([code])), None)
+
+    def get_many(self, codes: Iterable[str] | None = None) -> list[Counter]:
+        """The counters of these codes, or of all, in one go; those that do not exist are left out."""
+        return self._run(_queries.counters(self._keys, codes))
+
+    def rates(self, code: str) -> Rates | None:
+        """Rates, baseline and state of a code; None if it is not known."""
+        return next(iter(self._run(_queries.rates(self._keys, [code]))), None)
+
+    def top(self, n: int = 10, window: str = "1m") -> list[Rates]:
+        """The `n` codes with the highest rates over `window` (10s, 1m, 5m, 15m, 1h), highest first."""
+        return self._run(_queries.top(self._keys, n, window))
+
+    def active_storms(self) -> list[StormAlert]:
+        """The latest alert of each storm that is on, the oldest storm first."""
+        return self._run(_queries.active_storms(self._keys))
+
+    def storm(self, storm_id: str) -> StormAlert | None:
+        """The latest alert of a storm, on or over."""
+        return self._run(_queries.storm(self._keys, storm_id))
+
+    def series(self, code: str, since: datetime, until: datetime | None = None) -> Series:
+        """Events by minute from `since` to `until` (by default now), both aware and included, without gaps."""
+        return self.series_many([code], since, until)[code]
+
+    def series_many(
+        self, codes: Iterable[str], since: datetime, until: datetime | None = None
+    ) -> dict[str, Series]:
+        """The same for several codes in one go."""
+        return self._run(_queries.series(self._keys, codes, since, until or datetime.now(UTC)))
+
+    def _run(self, query: Query[T]) -> T:
+        try:
+            commands = next(query)
+            while True:
+                pipeline = self._redis.pipeline(transaction=False)  # a cluster has no others across slots
+                for command in commands:
+                    command(pipeline)
+                commands = query.send(pipeline.execute())
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except RedisError as error:
+            raise unavailable(self._connection, error) from error
+
+
+class AsyncCounters:
+    """`Counters` for asyncio: the same methods, awaited."""
+
+    def __init__(self, connection: Connection | None = None) -> None:
+        self._connection = connection or Connection()
+        self._keys = self._connection.keys
+        options: dict[str, Any] = self._connection.redis_options() | {
+            "retry": AsyncRetry(NoBackoff(), RETRIES)
+        }
+        self._redis = redis.asyncio.from_url(**options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def codes(self) -> list[str]:
+        """See `Counters.codes`."""
+        return await self._run(_queries.codes(self._keys))
+
+    async def get(self, code: str) -> Counter | None:
+        """See `Counters.get`."""
+        return next(iter(await self.get_many([code])), None)
+
+    async def get_many(self, codes: Iterable[str] | None = None) -> list[Counter]:
+        """See `Counters.get_many`."""
+        return await self._run(_queries.counters(self._keys, codes))
+
+    async def rates(self, code: str) -> Rates | None:
+        """See `Counters.rates`."""
+        return next(iter(await self._run(_queries.rates(self._keys, [code]))), None)
+
+    async def top(self, n: int = 10, window: str = "1m") -> list[Rates]:
+        """See `Counters.top`."""
+        return await self._run(_queries.top(self._keys, n, window))
+
+    async def active_storms(self) -> list[StormAlert]:
+        """See `Counters.active_storms`."""
+        return await self._run(_queries.active_storms(self._keys))
+
+    async def storm(self, storm_id: str) -> StormAlert | None:
+        """See `Counters.storm`."""
+        return await self._run(_queries.storm(self._keys, storm_id))
+
+    async def series(self, code: str, since: datetime, until: datetime | None = None) -> Series:
+        """See `Counters.series`."""
+        return (await self.series_many([code], since, until))[code]
+
+    async def series_many(
+        self, codes: Iterable[str], since: datetime, until: datetime | None = None
+    ) -> dict[str, Series]:
+        """See `Counters.series_many`."""
+        return await self._run(_queries.series(self._keys, codes, since, until or datetime.now(UTC)))
+
+    async def _run(self, query: Query[T]) -> T:
+        try:
+            commands = next(query)
+            while True:
+                pipeline = self._redis.pipeline(transaction=False)
+                for command in commands:
+                    command(pipeline)
+                commands = query.send(await pipeline.execute())
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except RedisError as error:
+            raise unavailable(self._connection, error) from error
+
+
+def unavailable(connection: Connection, error: RedisError) -> CountersUnavailable:
+    """Where Redis should be (without its password), what it said, what to do."""
+    url = urlsplit(connection.redis_url.get_secret_value())
+    where = url.path if url.scheme == "unix" else f"{url.hostname}:{url.port or 6379}{url.path}"
+    return CountersUnavailable(
+        f"Redis at {where} does not serve the counters ({str(error) or type(error).__name__}): "
+        "check FAULT316_REDIS_URL, or start a local one with `fault316 up`"
+    )

@@ -1,0 +1,59 @@
+"""The outbox's bounds, without Kafka: what does not fit is dropped, counted and said."""
+
+import asyncio
+import logging
+
+import pytest
+
+from fault316._outbox import RECORD_BYTES_MAX, Outbox
+from fault316_schemas import Connection
+
+
+@pytest.fixture
+async def outbox():
+    """One whose Kafka never takes anything: its pump only waits."""
+    box = Outbox(Connection(_env_file=None), "events", bytes_max=100)
+    box._pump_task = asyncio.create_task(asyncio.Event().wait())  # type: ignore[assignment]
+    yield box
+    box._pump_task.cancel()
+
+
+async def test_records_are_pending_until_settled(outbox):
+    assert await outbox.put(b"x" * 40, wait_s=0)
+    assert await outbox.put(b"x" * 60, wait_s=0)
+    assert (outbox.pending, outbox.sent, outbox.dropped) == (2, 0, 0)
+    assert not await outbox.flush(0)
+
+
+async def test_a_full_buffer_drops_counts_and_says_so_once(outbox, caplog):
+    assert await outbox.put(b"x" * 100, wait_s=0)
+    with caplog.at_level(logging.WARNING, logger="fault316"):
+        assert [await outbox.put(b"x", wait_s=0) for _ in range(5)] == [False] * 5
+    assert (outbox.pending, outbox.dropped) == (1, 5)
+    assert len(caplog.records) == 1
+    assert "buffer is full" in caplog.text
+
+
+async def test_a_record_waits_for_room(outbox):
+    await outbox.put(b"x" * 100, wait_s=0)
+    waiting = asyncio.create_task(outbox.put(b"y", wait_s=60))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    delivery: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    delivery.set_result(None)
+    outbox._settle([b"x" * 100], delivery)
+    assert await waiting
+    assert (outbox.pending, outbox.sent, outbox.dropped) == (1, 1, 0)
+
+
+async def test_a_refusal_by_kafka_is_counted(outbox):
+    await outbox.put(b"x", wait_s=0)
+    delivery: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    delivery.set_exception(RuntimeError("too large"))
+    outbox._settle([b"x"], delivery)
+    assert (outbox.pending, outbox.sent, outbox.dropped) == (0, 0, 1)
+
+
+async def test_a_record_that_no_broker_takes_is_dropped_at_once(outbox):
+    assert not await outbox.put(b"x" * (RECORD_BYTES_MAX + 1), wait_s=60)
+    assert (outbox.pending, outbox.dropped) == (0, 1)
