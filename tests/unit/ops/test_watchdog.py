@@ -1,0 +1,138 @@
+"""A worker that is stuck ends; one that is idle, slow or was asleep does not."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from fault316_streams.watchdog import ProgressPolicy, ProgressState, Verdict
+
+IDLE, MOVING, WAITING, STUCK = Verdict
+
+
+def verdicts(*looks: tuple[float, int, bool]) -> list[Verdict]:
+    """What a limit of 10 s says to these looks: time, done, has work."""
+    state = ProgressState(ProgressPolicy(stall_limit_s=10, gap_max_s=5))
+    return [state.look(*look) for look in looks]
+
+
+def test_work_without_progress_for_the_limit_is_stuck() -> None:
+    #                 0 s        5 s        9 s        10 s
+    assert verdicts((0, 7, True), (5, 7, True), (9, 7, True), (10, 7, True)) == [
+        MOVING,
+        WAITING,
+        WAITING,
+        STUCK,
+    ]
+
+
+def test_any_progress_starts_the_limit_again() -> None:
+    assert verdicts((0, 7, True), (5, 7, True), (9, 8, True), (14, 8, True)) == [
+        MOVING,
+        WAITING,
+        MOVING,
+        WAITING,
+    ]
+
+
+def test_no_work_is_never_stuck() -> None:
+    assert verdicts(*((t, 7, False) for t in range(0, 50, 5))) == [IDLE] * 10
+
+
+def test_the_limit_counts_from_when_there_was_work() -> None:
+    assert verdicts((0, 7, False), (5, 7, False), (9, 7, True), (12, 7, False), (16, 7, True)) == [
+        IDLE,
+        IDLE,
+        WAITING,
+        IDLE,
+        WAITING,
+    ]
+
+
+def test_progress_may_go_back() -> None:
+    """After a rebalance the stage counts other partitions."""
+    assert verdicts((0, 900, True), (5, 900, True), (9, 3, True)) == [MOVING, WAITING, MOVING]
+
+
+def test_a_process_that_was_asleep_is_not_stuck_when_it_wakes() -> None:
+    assert verdicts((0, 7, True), (1, 7, True), (10_000, 7, True), (10_001, 8, True)) == [
+        MOVING,
+        WAITING,
+        WAITING,
+        MOVING,
+    ]
+
+
+@pytest.mark.parametrize("limits", [(0, 5), (-1, 5), (10, 0), (float("nan"), 5)])
+def test_a_policy_without_sense_is_refused_by_name(limits: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="stall_limit_s"):
+        ProgressPolicy(*limits)
+
+
+WORKER = """
+import asyncio, time
+from fault316_streams import logs
+from fault316_streams.metrics import Metrics
+from fault316_streams.watchdog import Progress, ProgressPolicy, Watchdog
+
+class Stage:
+    name = "intake"
+    def progress(self):
+        return Progress(done=1, has_work={has_work})
+
+async def main():
+    logs.configure("json")
+    stopping = asyncio.Event()
+    metrics = Metrics("test")
+    watchdog = Watchdog([Stage()], ProgressPolicy({limit_s}), metrics, stopping.set, grace_s=0.5)
+    watching = asyncio.create_task(watchdog.run())
+    {body}
+
+asyncio.run(main())
+"""
+
+
+def run(body: str, *, has_work: bool = True, limit_s: float = 1.0) -> "subprocess.CompletedProcess[str]":
+    """A process with a watchdog that does `body`."""
+    source = WORKER.format(has_work=has_work, limit_s=limit_s, body=textwrap.indent(body, "    ").strip())
+    return subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_stuck_stage_begins_the_stop_and_says_which_it_was() -> None:
+    done = run("await stopping.wait(); assert watchdog.stuck == 'intake'; assert not watchdog.status().ready")
+    assert done.returncode == 0
+    assert '"event": "stuck"' in done.stderr
+    assert '"stage": "intake"' in done.stderr
+
+
+def test_a_stop_that_hangs_too_is_cut_short() -> None:
+    done = run("await stopping.wait(); await asyncio.sleep(600)")
+    assert done.returncode == 1
+    assert "Timeout" in done.stderr
+
+
+def test_a_loop_that_hangs_ends_the_process_and_shows_where() -> None:
+    done = run("await asyncio.sleep(0.1); time.sleep(600)", has_work=False)
+    assert done.returncode == 1
+    assert "in main" in done.stderr
+
+
+def test_a_watchdog_that_is_cancelled_lets_go() -> None:
+    """A worker that stops in an orderly way is not killed while it does."""
+    done = run(
+        "await asyncio.sleep(0.1); watching.cancel(); await asyncio.sleep(2)", has_work=False, limit_s=0.2
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_loops_lag_and_the_age_of_progress_are_shown() -> None:
+    body = """
+await stopping.wait()
+read = metrics.registry.get_sample_value
+assert read("fault316_loop_lag_seconds_count") >= 1
+assert read("fault316_progress_age_seconds", {"stage": "intake"}) >= 1
+"""
+    assert run(body).returncode == 0
