@@ -1,11 +1,20 @@
 """A worker's settings: `FAULT316_*` environment variables on top of `Connection`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
 
 from fault316_schemas import Connection
+
+
+class Stages(StrEnum):
+    """What a worker does."""
+
+    ALL = "all"
+    INTAKE = "intake"
+    DETECT = "detect"
 
 
 class WorkerSettings(Connection):

@@ -8,7 +8,6 @@ beside them: /healthz /readyz /metrics, and the watchdog
 import asyncio
 import time
 from collections.abc import Coroutine
-from enum import StrEnum
 from typing import Any, Final
 
 import structlog
@@ -21,7 +20,7 @@ from fault316_streams.http import HttpServer
 from fault316_streams.intake.service import IntakeService
 from fault316_streams.metrics import Metrics
 from fault316_streams.metrics_wiring import follow_detect, follow_intake
-from fault316_streams.settings import WorkerSettings
+from fault316_streams.settings import Stages, WorkerSettings
 from fault316_streams.sinks.backoff import backoff_s
 from fault316_streams.topics import ensure_topics
 from fault316_streams.watchdog import ProgressPolicy, Watchdog, Watched
@@ -30,14 +29,6 @@ STOP_LIMIT_S: Final = 8.0
 """For everything to end after a SIGTERM; a container gets 10 s."""
 
 log = structlog.get_logger("fault316.worker")
-
-
-class Stages(StrEnum):
-    """What a worker does."""
-
-    ALL = "all"
-    INTAKE = "intake"
-    DETECT = "detect"
 
 
 class KafkaReady:

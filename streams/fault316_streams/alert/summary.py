@@ -32,7 +32,7 @@ def _whom(alert: StormAlert) -> str:
     if alert.users:
         parts.append(f"{alert.users:,} user{'s' if alert.users != 1 else ''} hit")
     parts += [
-        f"{'mostly ' if value.share < 0.95 else ''}{value.value}"
+        f"{'mostly ' if value.share < 0.99 else ''}{value.value}"
         for value in (_main(alert.facets.services), _main(alert.facets.exception_types))
         if value
     ]

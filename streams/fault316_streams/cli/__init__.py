@@ -8,6 +8,7 @@ from rich.console import Console
 
 from fault316_streams.cli.topics import topics
 from fault316_streams.cli.up import down, status, up
+from fault316_streams.cli.worker import worker
 from fault316_streams.errors import Failure, Misuse, explain
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command()(up)
 app.command()(down)
 app.command()(status)
 app.command()(topics)
+app.command()(worker)
 
 
 def main() -> None:

@@ -20,8 +20,12 @@ BUCKET_S: Final = 10
 PRIOR_PER_S: Final = 0.02
 """The rate that a code is expected to have when nothing is known of any."""
 PRIOR_WEIGHT_S: Final = 120.0
-"""The prior counts as this much observed time: enough that the default floor (20 events) alone is beyond
-what a new code explains at the default alpha, little enough that the code's own history soon outweighs it."""
+"""For a code never seen, the prior counts as this much observed time: enough that the default floor (20 events)
+alone is beyond what a new code explains at the default alpha."""
+PRIOR_WEIGHT_MIN_S: Final = 10.0
+PRIOR_FADES: Final = 4
+"""Each second of the code's own history takes this many from the prior's weight, down to the minimum: after half
+a minute the code speaks for itself. A prior that stayed would call a code's own normal rate a storm for long."""
 DISPERSION_WEIGHT: Final = 30
 """Buckets after which measured burstiness counts as much as the assumption of none."""
 SCORE_MAX: Final = 300.0
@@ -81,18 +85,20 @@ class Baseline(msgspec.Struct, array_like=True):
 
     def rate(self, prior_per_s: float = PRIOR_PER_S) -> float:
         """Expected events per second."""
-        shape, time_s = self._posterior(prior_per_s)
+        shape, time_s = self._posterior(prior_per_s, 0, 0)
         return shape / time_s
 
     def expect(self, window_s: int, prior_per_s: float, more: int = 0, more_s: int = 0) -> Expected:
         """The count to expect in a window; `more` events in `more_s` seconds are known but not learnt yet."""
-        shape, time_s = self._posterior(prior_per_s)
-        shape, time_s = shape + more, time_s + more_s
+        shape, time_s = self._posterior(prior_per_s, more, more_s)
         mean = shape / time_s * window_s
         return Expected(mean, self._dispersion() * mean + mean * mean / shape)
 
-    def _posterior(self, prior_per_s: float) -> tuple[float, float]:
-        return self.events + prior_per_s * PRIOR_WEIGHT_S, self.weight_s + PRIOR_WEIGHT_S
+    def _posterior(self, prior_per_s: float, more: int, more_s: int) -> tuple[float, float]:
+        """Shape (events) and rate (seconds) of the Gamma distribution of the code's rate."""
+        own_s = self.weight_s + more_s
+        prior_s = max(PRIOR_WEIGHT_MIN_S, PRIOR_WEIGHT_S - PRIOR_FADES * own_s)
+        return self.events + more + prior_per_s * prior_s, own_s + prior_s
 
     def _dispersion(self) -> float:
         """Variance / mean of a bucket, at least 1, shrunk to 1 while little is known."""

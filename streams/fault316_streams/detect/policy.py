@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fault316_schemas import CodeInfo, Registry
 from fault316_schemas.codes import Pattern, specificity
@@ -74,6 +74,10 @@ class _File(_Frozen):
     storm: dict[Pattern | Annotated[str, Field(pattern="^default$")], dict[str, object]] = {}
 
 
+class _Policies(_Frozen):
+    storm: dict[str, StormPolicy]
+
+
 class PolicyBook:
     """The registry of codes and the policy for each of them, from one TOML file.
 
@@ -135,5 +139,4 @@ class PolicyBook:
         file = _File.model_validate(content)
         default = file.storm.get("default", {})
         layered = {pattern: {**default, **own} for pattern, own in file.storm.items()}
-        policies = TypeAdapter(dict[str, StormPolicy]).validate_python(layered)
-        return cls(Registry(file.code), policies)
+        return cls(Registry(file.code), _Policies.model_validate({"storm": layered}).storm)
