@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
 from fault316_streams.errors import Failure
 from fault316_streams.settings import WorkerSettings
@@ -116,6 +116,8 @@ async def ensure_topics(settings: WorkerSettings) -> list[TopicReport]:
         old = [spec for spec in specs if spec.name not in created]
         _check_partitions(old, partitions)
         _check_config(old, await _configs(admin, old))
+    except KafkaConnectionError:
+        raise Failure(f"no Kafka answers at {settings.bootstrap_servers}: `fault316 up` starts one") from None
     except (KafkaError, OSError) as error:
         raise Failure(f"topics at {settings.bootstrap_servers}: {error}") from error
     finally:

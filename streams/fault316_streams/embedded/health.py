@@ -6,7 +6,7 @@ from typing import Final
 
 import redis
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from fault316_schemas import Connection
 
@@ -19,6 +19,8 @@ def kafka_error(connection: Connection) -> str | None:
         # In a thread, so that callers may be inside an event loop of their own or not.
         with ThreadPoolExecutor(max_workers=1) as pool:
             return pool.submit(asyncio.run, _ask_kafka(connection)).result()
+    except KafkaConnectionError:  # its text is of the library's insides
+        return f"no broker answers at {connection.bootstrap_servers}"
     except (KafkaError, OSError, TimeoutError) as error:
         return _line(error)
 

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from fault316_streams.errors import Failure
 
@@ -34,8 +34,16 @@ def cache_folder() -> Path:
     return base / "fault316" / f"kafka-{kafka_version()}-{digest}"
 
 
-def find_java() -> str:
-    """Path of a `java` that is new enough: from JAVA_HOME, else from PATH.
+class Java(NamedTuple):
+    """A Java that is new enough."""
+
+    path: str
+    build: str
+    """Short and different for every build, for what only fits one."""
+
+
+def find_java() -> Java:
+    """From JAVA_HOME, else from PATH.
 
     Raises:
         Failure: there is none, or it is too old.
@@ -51,7 +59,7 @@ def find_java() -> str:
         raise Failure(f"{java} does not tell its version: {JAVA_HINT}")
     if int(found[1]) < JAVA_MIN:
         raise Failure(f"embedded Kafka needs Java {JAVA_MIN}, {java} is Java {found[1]}: {JAVA_HINT}")
-    return java
+    return Java(java, hashlib.sha256(told.encode()).hexdigest()[:8])
 
 
 def ensure_jars(progress: Callable[[str], None]) -> Path:

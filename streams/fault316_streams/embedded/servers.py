@@ -190,7 +190,7 @@ class Embedded:
                 return True
             if time.monotonic() > deadline:
                 self._progress(f"{NAMES[which]} runs but does not answer: ending it")
-                self._stop(state, [which])
+                self._stop(state, [which], kill=True)
             time.sleep(0.05)
         return False
 
