@@ -1,0 +1,147 @@
+"""Publishes what changed since the last flush, commits what is complete, and ticks."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+
+from fault316_streams.intake.combine import Chunk
+from fault316_streams.intake.dead_letters import DeadLetters
+from fault316_streams.intake.messages import Statement, messages
+from fault316_streams.intake.publisher import ACK_LIMIT_S, Publisher
+from fault316_streams.intake.source import Source
+from fault316_streams.intake.stats import IntakeStats
+from fault316_streams.intake.status import IntakeState, PartitionStatus
+from fault316_streams.partial import FORMAT_VERSION, Progress, Tick
+
+TICK_S: Final = 1.0
+
+HOT_CODES_MAX: Final = 64
+"""Codes that one source partition may publish between two ticks' flushes, those that changed most. A storm is
+hot; of a long tail of codes, detect hears once a second, or it would drown in messages."""
+
+RECENT_MS: Final = 2_000
+"""Records this new mean that reading keeps up, even though under load it is never quite at the end."""
+
+POLL_AGE_MS_MAX: Final = 5_000
+"""An older answer of the broker does not tell where the log ends; an idle partition is asked twice a second."""
+
+log = structlog.get_logger(__name__)
+
+
+class Flusher:
+    """Sees to the order that exactness rests on.
+
+    Per source partition: dead letters, then the complete chunks one after the other, each acknowledged before the
+    next is sent, then the open chunk. After that the commit, of chunk starts only; at last the tick, which claims
+    only what is acknowledged. Source partitions go side by side.
+    """
+
+    def __init__(
+        self,
+        consumer: Any,
+        publisher: Publisher,
+        dead_letters: DeadLetters,
+        stats: IntakeStats,
+        state: IntakeState,
+    ) -> None:
+        self._consumer = consumer
+        self._publisher = publisher
+        self._dead_letters = dead_letters
+        self._stats = stats
+        self._state = state
+        self._tick_due = time.monotonic()
+
+    async def flush(
+        self, sources: Mapping[TopicPartition, Source], source_partitions: int, full: bool
+    ) -> None:
+        """Publish, commit, and tick where that is due; `full` publishes the long tail in any case.
+
+        Raises:
+            ExceptionGroup: of KafkaError or TimeoutError; nothing is skipped, begin anew from what is committed.
+        """
+        began = time.monotonic()
+        wall_ms = time.time_ns() // 1_000_000
+        ticking = full or began >= self._tick_due
+        own = dict(sources)
+        async with asyncio.TaskGroup() as tasks:
+            for partition, source in own.items():
+                tasks.create_task(self._publish(partition, source, wall_ms, ticking))
+        ours = {
+            partition: source
+            for partition, source in own.items()
+            if partition in sources and sources[partition] is source
+        }
+        await self._commit_complete(ours)
+        if ticking:
+            self._tick_due = began + TICK_S
+            progress = {source.partition: source.said for source in ours.values()}
+            await self._publisher.tick(Tick(FORMAT_VERSION, wall_ms, source_partitions, progress))
+        self._observe(time.monotonic() - began)
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> bool:
+        """Commit; False where a rebalance came before it, which costs the next owner some reading again."""
+        try:
+            async with asyncio.timeout(ACK_LIMIT_S):
+                await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            self._stats.commit_failures += 1
+            log.info("commit refused", error=str(error))
+            return False
+        self._stats.commits += 1
+        return True
+
+    async def _publish(self, partition: TopicPartition, source: Source, wall_ms: int, fully: bool) -> None:
+        # Both at once: the letters of these chunks, and maybe of later ones, are acknowledged before they are.
+        letters, complete = source.take_letters(), len(source.complete)
+        await self._dead_letters.publish(letters)
+        for _ in range(complete):
+            chunk, resume_at = source.complete[0]
+            recent = wall_ms - chunk.log_ms <= RECENT_MS
+            await self._say(source, chunk, wall_ms, recent, limit=None)
+            source.complete.popleft()
+            source.resume_at = resume_at
+        caught_up = await self._look(partition, source, wall_ms)
+        # Was another completed meanwhile, it must be acknowledged before anything of the open chunk is sent.
+        if not source.complete:
+            await self._say(source, source.chunk, wall_ms, caught_up, limit=None if fully else HOT_CODES_MAX)
+
+    async def _say(
+        self, source: Source, chunk: Chunk, wall_ms: int, caught_up: bool, limit: int | None
+    ) -> None:
+        """Publish what changed in a chunk; without a `limit`, ticks may then claim it."""
+        said = Progress(chunk.upto, source.log_ms if chunk is source.chunk else chunk.log_ms, caught_up)
+        codes = chunk.snapshot(limit)
+        if codes:
+            statement = Statement(source.partition, chunk.start, chunk.upto, chunk.log_ms, wall_ms, caught_up)
+            await self._publisher.publish(messages(statement, codes, self._publisher.partitions))
+            self._state.done += 1
+        if limit is None:
+            source.said = said
+
+    async def _look(self, partition: TopicPartition, source: Source, wall_ms: int) -> bool:
+        """Whether all that is in the log has been read, as far as the broker's last answer tells."""
+        if partition not in self._consumer.assignment():
+            return False
+        position = await self._consumer.position(partition)
+        highwater = self._consumer.highwater(partition)
+        silent = wall_ms - (self._consumer.last_poll_timestamp(partition) or 0) > POLL_AGE_MS_MAX
+        at_end = highwater is not None and position >= highwater and not silent
+        caught_up = at_end or wall_ms - source.log_ms <= RECENT_MS
+        self._state.partitions[source.partition] = PartitionStatus(position, highwater, caught_up, silent)
+        return caught_up
+
+    async def _commit_complete(self, sources: Mapping[TopicPartition, Source]) -> None:
+        due = {tp: source.resume_at for tp, source in sources.items() if source.resume_at != source.committed}
+        if due and await self.commit(due):
+            for tp, offset in due.items():
+                sources[tp].committed = offset
+
+    def _observe(self, took_s: float) -> None:
+        self._stats.flushes += 1
+        self._stats.flush_seconds += took_s
+        self._stats.on_flush(took_s)

@@ -1,0 +1,88 @@
+"""One membership in the consumer group: read, publish, commit, until it fails or is told to stop.
+
+Two tasks share the sources. The reader fetches and counts; the flusher publishes what changed. What they share
+is only touched between awaits. Whatever goes wrong with Kafka ends the session, and nothing is saved: the next
+one resumes at the committed chunk starts and says the same things again.
+"""
+
+import asyncio
+import time
+
+from aiokafka import AIOKafkaConsumer
+
+from fault316_schemas import Registry
+from fault316_streams.intake.closing import close
+from fault316_streams.intake.dead_letters import DeadLetters
+from fault316_streams.intake.flush import Flusher
+from fault316_streams.intake.publisher import Publisher
+from fault316_streams.intake.reader import Reader
+from fault316_streams.intake.stats import IntakeStats
+from fault316_streams.intake.status import IntakeState
+from fault316_streams.settings import WorkerSettings
+
+
+class Session:
+    """See the module. Used once."""
+
+    def __init__(
+        self, settings: WorkerSettings, registry: Registry, stats: IntakeStats, state: IntakeState
+    ) -> None:
+        self._state = state
+        self._topic = settings.topics.events
+        self._consumer = AIOKafkaConsumer(
+            **settings.kafka_options(),
+            client_id="fault316-intake",
+            group_id=settings.topics.intake_group,
+            enable_auto_commit=False,
+            # We reset by ourselves: what retention took must be said, and a first position committed.
+            auto_offset_reset="none",
+            # A fault reported inside a transaction that was aborted has happened all the same.
+            isolation_level="read_uncommitted",
+            session_timeout_ms=int(settings.session_timeout_s * 1_000),
+            heartbeat_interval_ms=int(settings.session_timeout_s * 1_000 / 4),
+        )
+        self._publisher = Publisher(settings, stats)
+        self._dead_letters = DeadLetters(settings, stats)
+        self._flusher = Flusher(self._consumer, self._publisher, self._dead_letters, stats, state)
+        self._reader = Reader(self._consumer, self._flusher.commit, registry, stats, state)
+        self._flush_s = settings.flush_ms / 1_000
+
+    def stop(self) -> None:
+        """Read no more; `run` returns once what was read is published."""
+        self._reader.stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop`.
+
+        Raises:
+            ExceptionGroup, KafkaError, OSError, TimeoutError: Kafka failed us (a group may hold these, too).
+        """
+        clients = (self._publisher.producer, self._dead_letters.producer, self._consumer)
+        try:
+            with self._state.waiting("kafka: to connect and join the consumer group"):
+                await self._publisher.start()
+                await self._dead_letters.producer.start()
+                self._consumer.subscribe([self._topic], listener=self._reader)
+                await self._consumer.start()
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(self._reader.run())
+                tasks.create_task(self._flush_until(reading))
+        finally:
+            self._reader.let_go()
+            await close(*reversed(clients))
+
+    async def _flush_until(self, reading: asyncio.Task[None]) -> None:
+        """Flush at the interval, at once when the reader waits for it, and a last time when it has ended."""
+        while True:
+            last = reading.done()
+            began = time.monotonic()
+            with self._state.waiting("kafka: to acknowledge what is published"):
+                partitions = len(self._consumer.partitions_for_topic(self._topic) or ())
+                await self._flusher.flush(self._reader.sources, partitions, full=last)
+            self._reader.flushed.set()
+            if last:
+                return
+            pause_s = max(0.0, began + self._flush_s - time.monotonic())
+            waiting = asyncio.create_task(self._reader.full.wait())
+            await asyncio.wait([reading, waiting], timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
