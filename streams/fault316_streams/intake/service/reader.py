@@ -9,9 +9,9 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from fault316_schemas import Registry
+from fault316_streams.intake.service.status import IntakeState
 from fault316_streams.intake.source import Source
 from fault316_streams.intake.stats import IntakeStats
-from fault316_streams.intake.status import IntakeState
 
 SLICE_RECORDS: Final = 1_000
 """Records counted before other tasks have their turn: about 5 ms, and 30 ms if all of them are refused."""

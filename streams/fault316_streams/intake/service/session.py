@@ -11,13 +11,13 @@ import time
 from aiokafka import AIOKafkaConsumer
 
 from fault316_schemas import Registry
-from fault316_streams.intake.closing import close
-from fault316_streams.intake.dead_letters import DeadLetters
-from fault316_streams.intake.flush import Flusher
-from fault316_streams.intake.publisher import Publisher
-from fault316_streams.intake.reader import Reader
+from fault316_streams.intake.service.closing import close
+from fault316_streams.intake.service.dead_letters import DeadLetters
+from fault316_streams.intake.service.flush import Flusher
+from fault316_streams.intake.service.publisher import Publisher
+from fault316_streams.intake.service.reader import Reader
+from fault316_streams.intake.service.status import IntakeState
 from fault316_streams.intake.stats import IntakeStats
-from fault316_streams.intake.status import IntakeState
 from fault316_streams.settings import WorkerSettings
 
 

@@ -8,9 +8,9 @@ from aiokafka.errors import KafkaError
 
 from fault316_schemas import Registry
 from fault316_streams.health import Status
-from fault316_streams.intake.session import Session
+from fault316_streams.intake.service.session import Session
+from fault316_streams.intake.service.status import IntakeState
 from fault316_streams.intake.stats import IntakeStats
-from fault316_streams.intake.status import IntakeState
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.watchdog import Progress
 

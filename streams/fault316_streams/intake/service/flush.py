@@ -10,12 +10,12 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from fault316_streams.intake.combine import Chunk
-from fault316_streams.intake.dead_letters import DeadLetters
 from fault316_streams.intake.messages import Statement, messages
-from fault316_streams.intake.publisher import ACK_LIMIT_S, Publisher
+from fault316_streams.intake.service.dead_letters import DeadLetters
+from fault316_streams.intake.service.publisher import ACK_LIMIT_S, Publisher
+from fault316_streams.intake.service.status import IntakeState, PartitionStatus
 from fault316_streams.intake.source import Source
 from fault316_streams.intake.stats import IntakeStats
-from fault316_streams.intake.status import IntakeState, PartitionStatus
 from fault316_streams.partial import FORMAT_VERSION, Progress, Tick
 
 TICK_S: Final = 1.0
