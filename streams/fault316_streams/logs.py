@@ -14,6 +14,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 LIBRARIES: Final = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio", "redis")
 """At INFO they report each rebalance and partition in several lines."""
 
+REPEAT_INTERVAL_S: Final = 10.0
+"""A library says the same thing at most this often. Without a broker aiokafka writes some 30 lines a second."""
+
 _SECRET: Final = re.compile(r"password|passwd|secret|token|authorization|credential", re.IGNORECASE)
 
 
@@ -39,6 +42,7 @@ def configure(
         _redact,
     ]
     handler = logging.StreamHandler(stream)
+    handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -63,6 +67,29 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,  # module-level loggers must follow a later `configure`
     )
+
+
+class Repeats(logging.Filter):
+    """Lets each message of a library pass once in a while, with the number of those held back since."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Keyed by where in the source it was said, so bounded by the libraries' size.
+        self._said: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """By the record's own time."""
+        if record.name.partition(".")[0] not in LIBRARIES:
+            return True
+        where = (record.pathname, record.lineno)
+        since, held = self._said.get(where, (float("-inf"), 0))
+        if record.created - since < REPEAT_INTERVAL_S:
+            self._said[where] = (since, held + 1)
+            return False
+        if held:
+            record.msg = f"{record.msg} (and {held} times more)"
+        self._said[where] = (record.created, 0)
+        return True
 
 
 def _renderer(human: bool, stream: TextIO) -> list[Processor]:

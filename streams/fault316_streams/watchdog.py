@@ -49,17 +49,18 @@ class ProgressState:
 
     def __init__(self, policy: ProgressPolicy) -> None:
         self._policy = policy
-        self._seen: tuple[float, int] | None = None
+        self._seen: tuple[float, int, bool] | None = None
         self.stalled_s = 0.0
         """How long there has been work without progress."""
 
     def look(self, now: float, done: int, has_work: bool) -> Verdict:
         """Judge at `now` (s, monotonic). `done` is any number that changes when the stage gets on."""
-        before, self._seen = self._seen, (now, done)
-        if not has_work or before is None or done != before[1]:
+        before, self._seen = self._seen, (now, done, has_work)
+        if before is None or done != before[1] or not has_work:
             self.stalled_s = 0.0
             return Verdict.MOVING if has_work else Verdict.IDLE
-        self.stalled_s += min(now - before[0], self._policy.gap_max_s)
+        if before[2]:  # else the work has only just come
+            self.stalled_s += min(now - before[0], self._policy.gap_max_s)
         return Verdict.STUCK if self.stalled_s >= self._policy.stall_limit_s else Verdict.WAITING
 
 

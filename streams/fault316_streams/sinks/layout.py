@@ -74,11 +74,13 @@ def rate_fields(view: CodeView) -> dict[str, str]:
 
 def series_fields(view: CodeView) -> dict[str, dict[str, str]]:
     """Hour (yyyymmddhh, UTC) → fields of `Keys.series`: minute of the hour → events."""
-    hours: dict[str, dict[str, str]] = {}
+    hours: dict[int, dict[str, str]] = {}
     for minute, events in view.series.items():
-        hour = datetime.fromtimestamp(minute // 60 * 3_600, UTC).strftime("%Y%m%d%H")
-        hours.setdefault(hour, {})[str(minute % 60)] = str(events)
-    return hours
+        hours.setdefault(minute // 60, {})[str(minute % 60)] = str(events)
+    return {
+        datetime.fromtimestamp(hour * 3_600, UTC).strftime("%Y%m%d%H"): fields
+        for hour, fields in hours.items()
+    }
 
 
 def alert_order(alert: StormAlert) -> int:

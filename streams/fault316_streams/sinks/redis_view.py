@@ -49,10 +49,12 @@ class RedisView:
     ) -> set[int]:
         """See `ViewSink`."""
         owned = sorted(partitions)
-        calls = [*map(self._claim, owned)]
-        calls += chain.from_iterable(map(self._alert, alerts))
-        calls += self._codes(codes)
-        calls += chain.from_iterable(map(self._code, codes))
+        calls = chain(
+            map(self._claim, owned),
+            chain.from_iterable(map(self._alert, alerts)),
+            self._codes(codes),
+            chain.from_iterable(map(self._code, codes)),
+        )
         try:
             answers = await run(self._redis, calls)
         except (RedisError, OSError) as error:

@@ -4,7 +4,7 @@ Everything that the view writes is a script, so that a value, its guard and its 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -14,8 +14,8 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-CALLS_PER_PIPELINE_MAX: Final = 128
-"""Calls in one round trip. A code stated anew with a day of minutes is some 12 KB, so at most about 1.5 MB."""
+CALLS_PER_PIPELINE_MAX: Final = 64
+"""Calls in one round trip. A code stated anew with a day of minutes is some 12 KB, so at most about 0.8 MB."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,10 @@ class Call:
     args: Sequence[str | int | bytes]
 
 
-async def run(redis: "Redis", calls: Sequence[Call]) -> list[int]:
+async def run(redis: "Redis", calls: Iterable[Call]) -> list[int]:
     """Run the calls in order, in pipelines of bounded size; every script here answers with an int.
+
+    `calls` is consumed pipeline by pipeline, so that building many does not hold up the loop either.
 
     Raises:
         redis.exceptions.RedisError: a call or the connection failed; any of the calls may have been done.

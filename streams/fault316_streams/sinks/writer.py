@@ -19,8 +19,8 @@ from fault316_streams.metrics import Metrics
 from fault316_streams.sinks.backoff import backoff_s
 from fault316_streams.sinks.view import CodeView, SinkUnavailable, ViewSink
 
-CODES_PER_WRITE_MAX: Final = 1_000
-"""Codes taken at a time; some 10 ms of Redis's time, and the loop is free in between."""
+CODES_PER_WRITE_MAX: Final = 250
+"""Codes taken at a time. Taking a day of minutes of each, as after an outage, holds up the loop for some 10 ms."""
 PROBE_INTERVAL_S: Final = 1.0
 """Where nothing changes, an empty write this often: it finds out whether the view was emptied."""
 

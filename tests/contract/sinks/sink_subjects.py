@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from redis.asyncio import Redis
-
 from fault316_schemas import Keys, Layer, Reason, Severity, StormAlert, Transition
 from fault316_streams.sinks import layout
 from fault316_streams.sinks.memory import MemoryView
@@ -116,17 +114,17 @@ def memory_held(view: MemoryView) -> Held:
     return Held(counter, rate, series, codes, storms, storm, alerts, lose)
 
 
-def redis_held(client: "Redis", keys: Keys) -> Held:
-    """What Redis holds under these keys."""
+def redis_held(client: Any, keys: Keys) -> Held:
+    """What Redis holds under these keys. `client` decodes, which redis-py's types don't know."""
 
     async def counter(code: str) -> dict[str, str]:
-        return await client.hgetall(keys.counter(code))
+        return dict(await client.hgetall(keys.counter(code)))
 
     async def rate(code: str) -> dict[str, str]:
-        return await client.hgetall(keys.rate(code))
+        return dict(await client.hgetall(keys.rate(code)))
 
     async def series(code: str, hour: str) -> dict[str, str]:
-        return await client.hgetall(keys.series(code, hour))
+        return dict(await client.hgetall(keys.series(code, hour)))
 
     async def codes() -> dict[str, float]:
         return dict(await client.zrange(keys.codes, 0, -1, withscores=True))

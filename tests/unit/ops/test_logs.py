@@ -58,6 +58,29 @@ def test_libraries_logs_take_the_same_form() -> None:
     assert json.loads(stream.getvalue())["event"] == "no leader for t-0"
 
 
+def test_a_library_that_repeats_itself_is_cut_short_and_counted() -> None:
+    """Without a broker aiokafka would write some 30 lines a second."""
+    stream = written()
+
+    def complain(at_s: float, node: int) -> None:
+        record = logging.LogRecord("aiokafka", logging.ERROR, "conn.py", 1, "no node %s", (node,), None)
+        record.created = at_s
+        logging.getLogger("aiokafka").handle(record)
+
+    for tenth in range(100):
+        complain(tenth / 10, tenth)
+    complain(10.0, 100)
+    said = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert said == ["no node 0", "no node 100 (and 99 times more)"]
+
+
+def test_our_own_repeats_are_all_shown() -> None:
+    stream = written()
+    for _ in range(3):
+        structlog.get_logger("fault316").warning("refused")
+    assert len(stream.getvalue().splitlines()) == 3
+
+
 @pytest.mark.parametrize("name", logs.LIBRARIES)
 def test_libraries_are_quiet_below_warning(name: str) -> None:
     stream = written()

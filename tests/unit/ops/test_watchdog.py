@@ -6,62 +6,47 @@ import textwrap
 
 import pytest
 
-from fault316_streams.watchdog import ProgressPolicy, ProgressState, Verdict
-
-IDLE, MOVING, WAITING, STUCK = Verdict
+from fault316_streams.watchdog import ProgressPolicy, ProgressState
 
 
-def verdicts(*looks: tuple[float, int, bool]) -> list[Verdict]:
+def verdicts(*looks: tuple[float, int, bool]) -> str:
     """What a limit of 10 s says to these looks: time, done, has work."""
     state = ProgressState(ProgressPolicy(stall_limit_s=10, gap_max_s=5))
-    return [state.look(*look) for look in looks]
+    return " ".join(state.look(*look) for look in looks)
 
 
 def test_work_without_progress_for_the_limit_is_stuck() -> None:
-    #                 0 s        5 s        9 s        10 s
-    assert verdicts((0, 7, True), (5, 7, True), (9, 7, True), (10, 7, True)) == [
-        MOVING,
-        WAITING,
-        WAITING,
-        STUCK,
-    ]
+    looks = verdicts((0, 7, True), (5, 7, True), (9, 7, True), (10, 7, True))
+    assert looks == "moving waiting waiting stuck"
 
 
 def test_any_progress_starts_the_limit_again() -> None:
-    assert verdicts((0, 7, True), (5, 7, True), (9, 8, True), (14, 8, True)) == [
-        MOVING,
-        WAITING,
-        MOVING,
-        WAITING,
-    ]
+    looks = verdicts((0, 7, True), (5, 7, True), (9, 8, True), (14, 8, True))
+    assert looks == "moving waiting moving waiting"
 
 
 def test_no_work_is_never_stuck() -> None:
-    assert verdicts(*((t, 7, False) for t in range(0, 50, 5))) == [IDLE] * 10
+    assert set(verdicts(*((t, 7, False) for t in range(0, 50, 5))).split()) == {"idle"}
 
 
 def test_the_limit_counts_from_when_there_was_work() -> None:
-    assert verdicts((0, 7, False), (5, 7, False), (9, 7, True), (12, 7, False), (16, 7, True)) == [
-        IDLE,
-        IDLE,
-        WAITING,
-        IDLE,
-        WAITING,
-    ]
+    looks = verdicts((0, 7, False), (5, 7, False), (9, 7, True), (14, 7, True), (18, 7, True), (19, 7, True))
+    assert looks == "idle idle waiting waiting waiting stuck"
+
+
+def test_work_that_goes_away_takes_the_limit_with_it() -> None:
+    looks = verdicts((0, 7, True), (5, 7, True), (9, 7, False), (10, 7, True), (15, 7, True))
+    assert looks == "moving waiting idle waiting waiting"
 
 
 def test_progress_may_go_back() -> None:
     """After a rebalance the stage counts other partitions."""
-    assert verdicts((0, 900, True), (5, 900, True), (9, 3, True)) == [MOVING, WAITING, MOVING]
+    assert verdicts((0, 900, True), (5, 900, True), (9, 3, True)) == "moving waiting moving"
 
 
 def test_a_process_that_was_asleep_is_not_stuck_when_it_wakes() -> None:
-    assert verdicts((0, 7, True), (1, 7, True), (10_000, 7, True), (10_001, 8, True)) == [
-        MOVING,
-        WAITING,
-        WAITING,
-        MOVING,
-    ]
+    looks = verdicts((0, 7, True), (1, 7, True), (10_000, 7, True), (10_001, 8, True))
+    assert looks == "moving waiting waiting moving"
 
 
 @pytest.mark.parametrize("limits", [(0, 5), (-1, 5), (10, 0), (float("nan"), 5)])
