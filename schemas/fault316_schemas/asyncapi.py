@@ -144,7 +144,10 @@ def _dead_letter_headers() -> Json:
             "error": text("One line for a person.", maxLength=ERROR_CHARS_MAX),
             "source": text("The same as the key.", pattern=DEAD_LETTER_KEY_PATTERN),
             "original-bytes": text("How long the refused value was.", pattern="^[0-9]+$"),
-            "truncated": text(f"Only if the value was cut at {DEAD_LETTER_BYTES_MAX} bytes.", const="true"),
+            "truncated": text(
+                f"Whether the value was cut at {DEAD_LETTER_BYTES_MAX} bytes; default false.",
+                enum=["true", "false"],
+            ),
             "rejected-by": text("The version of fault316 that refused it."),
             "retried-as": text("On a marker only: topic:partition:offset of the record that was sent again."),
         },
