@@ -10,17 +10,19 @@ def follow_intake(metrics: Metrics, intake: IntakeService) -> None:
     stats = intake.stats
     metrics.events.follow(lambda: stats.events)
     metrics.event_bytes.follow(lambda: stats.bytes)
-    metrics.rejected.follow(lambda: stats.rejected)
+    metrics.rejected.follow(lambda: {reason.value: n for reason, n in stats.rejected.items()})
     metrics.late.follow(lambda: stats.late)
     metrics.skewed.follow(lambda: stats.skewed)
     metrics.partials.follow(lambda: stats.partials_sent)
     metrics.dead_letters.follow(lambda: stats.dead_letters)
+    metrics.intake_lag.follow(lambda: {str(p): state.lag for p, state in intake.state.partitions.items()})
+    stats.on_flush = metrics.flush_seconds.observe
 
 
 def follow_detect(metrics: Metrics, detector: Detector) -> None:
     """Connect the detector's counters."""
     pipelines = detector.pipelines
-    metrics.merges.follow(lambda: detector.tally.outcomes)
+    metrics.merges.follow(lambda: {outcome.value: n for outcome, n in detector.tally.outcomes.items()})
     metrics.codes.follow(lambda: {str(p): len(pipeline.codes) for p, pipeline in pipelines.items()})
     metrics.codes_over_limit.follow(lambda: detector.tally.over_limit)
     metrics.storms_active.follow(

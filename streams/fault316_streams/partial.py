@@ -7,8 +7,9 @@ stages after intake have no clock. The format is msgpack, written as arrays; the
 the two a message is, the second the format's version.
 """
 
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
-from zlib import crc32
 
 import msgspec
 
@@ -100,9 +101,13 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Partial | Tick)
 
 
+@lru_cache(maxsize=65_536)
 def partition_of(code: str, partitions: int) -> int:
-    """The partials partition that a code's contributions go to, of so many. Intakes must agree on it."""
-    return crc32(code.encode()) % partitions
+    """The partials partition that a code's contributions go to, of so many. Intakes must agree on it.
+
+    A good hash rather than a fast one: codes are alike, and a CRC puts most of them in one partition.
+    """
+    return int.from_bytes(blake2b(code.encode(), digest_size=8).digest()) % partitions
 
 
 class FormatError(ValueError):

@@ -10,12 +10,12 @@ def summarize(alert: StormAlert) -> str:
         case Transition.OPENED:
             return (
                 f"{subject}: {_rate(alert.observed_per_s)} since {alert.started_at:%H:%M:%S} UTC, "
-                f"{_times(alert.factor)} normal{_whom(alert)}."
+                f"normally {_rate(alert.baseline_per_s)}{_whom(alert)}."
             )
         case Transition.ESCALATED:
             return (
                 f"{subject} is getting worse: {_rate(alert.observed_per_s)} now, "
-                f"{_times(alert.factor)} normal, {alert.events:,} faults since "
+                f"normally {_rate(alert.baseline_per_s)}, {alert.events:,} faults since "
                 f"{alert.started_at:%H:%M:%S} UTC{_whom(alert)}."
             )
         case Transition.RESOLVED:
@@ -32,7 +32,7 @@ def _whom(alert: StormAlert) -> str:
     if alert.users:
         parts.append(f"{alert.users:,} user{'s' if alert.users != 1 else ''} hit")
     parts += [
-        f"{'mostly ' if value.share < 0.99 else ''}{value.value}"
+        f"{'mostly ' if value.share < 0.99 else ''}{value.value.rpartition('.')[2]}"
         for value in (_main(alert.facets.services), _main(alert.facets.exception_types))
         if value
     ]
@@ -47,11 +47,9 @@ def _main(values: list[FacetValue]) -> FacetValue | None:
 def _rate(per_s: float) -> str:
     if per_s >= 10:
         return f"{per_s:,.0f}/s"
-    return f"{per_s:.1f}/s" if per_s >= 0.1 else f"{per_s * 60:.1f}/min"
-
-
-def _times(factor: float) -> str:
-    return f"{factor:,.0f}×" if factor >= 10 else f"{factor:.1f}×"
+    if per_s >= 0.1:
+        return f"{per_s:.1f}/s"
+    return f"{per_s * 60:.1f}/min" if per_s >= 0.002 else f"{per_s * 3_600:.1f}/h"
 
 
 def _duration(seconds: int) -> str:

@@ -24,7 +24,8 @@ def worker(
         Path | None, typer.Option(help="Policy file (TOML). Default: FAULT316_POLICY_FILE, else built in.")
     ] = None,
     http_port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Port of /healthz, /readyz, /metrics; 0: a free one.")
+        int | None,
+        typer.Option(min=0, max=65_535, help="Port of /healthz, /readyz, /metrics; 0: a free one."),
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="human or json. Default: by the terminal.")] = None,
 ) -> None:
