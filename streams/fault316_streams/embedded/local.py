@@ -80,18 +80,21 @@ class Local:
 
     def status(self) -> LocalStatus:
         """Look and ask."""
-        state, given = self._state(), self._given()
-        if given is not None or state is None:
-            mode, connection = (Mode.YOURS if given else Mode.NONE), Connection()
-        else:
-            mode, connection = Mode(state.mode), state.endpoints.connection()
-        if mode is Mode.EMBEDDED:
-            found = self._embedded.status()
-            return LocalStatus(
-                mode, connection, found.kafka_pid, found.redis_pid, found.kafka_error, found.redis_error
-            )
+        state = self._state()
+        if self._given() is not None:
+            return _asked(Mode.YOURS, Connection())
+        if state is None:  # whatever may answer at the default address is not of this folder
+            return LocalStatus(Mode.NONE, Connection(), None, None, "not started", "not started")
+        if state.mode == "docker":
+            return _asked(Mode.DOCKER, state.endpoints.connection())
+        found = self._embedded.status()
         return LocalStatus(
-            mode, connection, None, None, health.kafka_error(connection), health.redis_error(connection)
+            Mode.EMBEDDED,
+            state.endpoints.connection(),
+            found.kafka_pid,
+            found.redis_pid,
+            found.kafka_error,
+            found.redis_error,
         )
 
     def _choose(self) -> Mode:
@@ -142,3 +145,9 @@ class Local:
 
     def _state(self) -> State | None:
         return read_state(self.directory / "state.json")
+
+
+def _asked(mode: Mode, connection: Connection) -> LocalStatus:
+    return LocalStatus(
+        mode, connection, None, None, health.kafka_error(connection), health.redis_error(connection)
+    )

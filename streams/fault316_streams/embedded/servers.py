@@ -20,7 +20,7 @@ START_LIMIT_S: Final = 60.0
 """From start to answering. 3 s on an idle machine; recovery after a kill and a busy machine take longer."""
 GRACE_S: Final = 20.0
 """From SIGTERM to SIGKILL. A clean stop takes Kafka 0.4 s; flushing much data to a slow disk takes longer."""
-ADOPT_LIMIT_S: Final = 10.0
+ADOPT_LIMIT_S: Final = 5.0
 """For a server of an earlier, interrupted `up`, which may still be starting."""
 
 
