@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from fault316.errors import KafkaUnavailable
 from fault316_schemas import Connection
@@ -44,7 +44,9 @@ async def connect(connection: Connection, topic: str, make: Callable[[], C], tim
                     await _require_topic(connection, topic)
                     return await _started(make())
                 except (KafkaError, OSError) as error:
-                    problem = str(error) or type(error).__name__
+                    # aiokafka's own text here is the list of addresses, as Python tuples
+                    refused = isinstance(error, KafkaConnectionError)
+                    problem = "no connection" if refused else str(error) or type(error).__name__
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
     except TimeoutError:
