@@ -6,6 +6,13 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from fault316_streams.cli import dlq
+from fault316_streams.cli.counters import counters
+from fault316_streams.cli.demo import demo
+from fault316_streams.cli.emit import emit
+from fault316_streams.cli.replay import replay
+from fault316_streams.cli.tail import tail
+from fault316_streams.cli.top import top
 from fault316_streams.cli.topics import topics
 from fault316_streams.cli.up import down, status, up
 from fault316_streams.cli.worker import worker
@@ -20,11 +27,18 @@ app = typer.Typer(
 )
 
 # Registration order is the order of `fault316 --help`.
+app.command()(demo)
 app.command()(up)
 app.command()(down)
 app.command()(status)
 app.command()(topics)
 app.command()(worker)
+app.command()(emit)
+app.command()(tail)
+app.command()(top)
+app.command()(counters)
+app.command()(replay)
+app.add_typer(dlq.app, name="dlq")
 
 
 def main() -> None:
