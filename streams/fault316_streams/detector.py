@@ -4,25 +4,22 @@ A code's state is written to its table entry as a checkpoint: every few seconds,
 partials behind a checkpoint are acknowledged only when the changelog has acknowledged it. What came after it is
 read again after a crash, and being repeatable it does no harm. An alert leaves only after the state that holds
 it as pending is safe.
-
-Entries are written with `send_changelog` rather than `table[key] = value`, because Faust then hands out the
-changelog's acknowledgement, which is what everything here waits for.
 """
 
-import asyncio
 import time
 from typing import Any, Final
 
 import structlog
 
 from fault316_schemas import StormAlert
+from fault316_streams.code_table import CodeTable
 from fault316_streams.detect import PolicyBook
 from fault316_streams.health import Status
 from fault316_streams.metrics import Metrics
 from fault316_streams.partial import FormatError, NewerFormatError, Partial, decode
 from fault316_streams.pipeline import Pipeline, Step, Tally
 from fault316_streams.sinks.alerts import AlertSink
-from fault316_streams.state import CodeState, decode_state, encode_state
+from fault316_streams.state import CodeState
 from fault316_streams.view_changes import ViewChanges
 
 UNACKED_MAX: Final = 3_000
@@ -49,20 +46,16 @@ class Detector:
         self._dirty: dict[int, set[str]] = {}
         self._dropped: dict[int, set[str]] = {}
         self._unacked: list[Any] = []
+        self._table = CodeTable()
         self._written_at = 0.0
-        self._waiting_since: float | None = None
-        self.checkpoints = 0
-        """Table entries written so far."""
         self.tally = Tally()
 
     def status(self) -> Status:
         """See `Component`."""
         if self._assigned is None:
             return Status(False, "waiting: for partitions of the partials topic")
-        if self._waiting_since is not None and time.time() - self._waiting_since > 2:
-            return Status(
-                False, "waiting: for the changelog to acknowledge a checkpoint", self._waiting_since
-            )
+        if since := self._table.slow_since:
+            return Status(False, "waiting: for the changelog to acknowledge a checkpoint", since)
         facts = {
             "partitions": len(self._assigned),
             "codes": sum(len(pipeline.codes) for pipeline in self.pipelines.values()),
@@ -72,6 +65,11 @@ class Detector:
         if waiting:
             return Status(True, f"ok; no word yet of source partitions {waiting}", facts=facts)
         return Status(True, "ok", facts=facts)
+
+    @property
+    def checkpoints(self) -> int:
+        """Table entries written so far."""
+        return self._table.written
 
     def assign(self, partitions: set[int]) -> None:
         """These partials partitions are ours from now on; their states are read when their first message comes."""
@@ -84,6 +82,7 @@ class Detector:
         for partition in list(self.pipelines):
             self.changes.forget(partition)
             del self.pipelines[partition]
+        self._table.forget()
         self._dirty.clear()
         self._dropped.clear()
         self._unacked.clear()
@@ -120,17 +119,15 @@ class Detector:
             await self._checkpoint(table)
 
     async def _restore(self, partition: int, table: Any) -> Pipeline:
+        states = self._table.read(table, partition)
         pipeline = Pipeline(partition, self._book, tally=self.tally)
-        prefix = _key(partition, "")
-        pipeline.restore(
-            decode_state(value) for key, value in table.data.items() if key.startswith(prefix) and value
-        )
+        pipeline.restore(states)
         self.pipelines[partition] = pipeline
         self.changes.rebuild([partition])
-        if pipeline.codes:
-            log.info("restored", partition=partition, codes=len(pipeline.codes))
+        if states:
+            log.info("restored", partition=partition, codes=len(states))
         # Alerts that a crash kept from being sent: their state is safe, or we would not have read it.
-        await self._send([state for state in pipeline.codes.values() if state.alerts.pending], partition)
+        await self._send([state for state in states if state.alerts.pending], partition)
         return pipeline
 
     def _note(self, partition: int, step: Step) -> None:
@@ -143,9 +140,10 @@ class Detector:
 
     async def _publish(self, partition: int, step: Step, message: Any, table: Any) -> None:
         """Write the states that hold the new alerts, then send these."""
-        states = {alert.code: self.pipelines[partition].codes[alert.code] for alert in step.alerts}
-        await self._write(table, {partition: set(states)}, {})
-        await self._send(list(states.values()), partition)
+        codes = self.pipelines[partition].codes
+        states = [codes[code] for code in {alert.code for alert in step.alerts}]
+        await self._table.write(table, [(partition, state) for state in states])
+        await self._send(states, partition)
         for alert in step.alerts:
             self._metrics.alerts.labels(alert.transition, alert.reason).inc()
             log.info("alert", id=alert.alert_id, reason=alert.reason.value, summary=alert.summary)
@@ -164,34 +162,17 @@ class Detector:
             self._dirty.setdefault(partition, set()).update(state.code for state in states)
 
     async def _checkpoint(self, table: Any) -> None:
-        dirty, self._dirty = self._dirty, {}
-        dropped, self._dropped = self._dropped, {}
+        """Write every changed code, then acknowledge all that was heard before."""
+        states = [
+            (partition, self.pipelines[partition].codes[code])
+            for partition, codes in self._dirty.items()
+            for code in codes
+        ]
+        dropped = [(partition, code) for partition, codes in self._dropped.items() for code in codes]
         unacked, self._unacked = self._unacked, []
+        self._dirty, self._dropped = {}, {}
         with self._metrics.checkpoint_seconds.time():
-            await self._write(table, dirty, dropped)
+            await self._table.write(table, states, dropped)
         self._written_at = time.monotonic()
         for event in unacked:
             event.ack()
-
-    async def _write(self, table: Any, dirty: dict[int, set[str]], dropped: dict[int, set[str]]) -> None:
-        """Put entries into the table and wait until the changelog has acknowledged them."""
-        futures = []
-        for partition, codes in dirty.items():
-            states = self.pipelines[partition].codes
-            for code in codes:
-                key, value = _key(partition, code), encode_state(states[code])
-                table.data[key] = value
-                futures.append(table.send_changelog(partition, key, value))
-        for partition, codes in dropped.items():
-            for code in codes:
-                table.data.pop(_key(partition, code), None)
-                futures.append(table.send_changelog(partition, _key(partition, code), None))
-        self.checkpoints += len(futures)
-        self._waiting_since = time.time()
-        await asyncio.gather(*futures)
-        self._waiting_since = None
-
-
-def _key(partition: int, code: str) -> bytes:
-    """The partition is part of the key: the states of codes beyond the limit do not hash to theirs."""
-    return f"{partition}:{code}".encode()

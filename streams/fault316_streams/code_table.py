@@ -1,0 +1,100 @@
+"""The table of code states: entries in a Faust table, each written once its changelog has acknowledged it.
+
+An entry belongs to its writer: its key carries the writer's id, and of several entries of a code the one that has
+heard most is read. So a detector that was stopped, lost its partition and wakes in the middle of a checkpoint
+cannot put an old state over a new one. The new owner deletes the entries that its own supersede.
+
+Entries are written with `send_changelog` rather than `table[key] = value`, because Faust then hands out the
+changelog's acknowledgement, which is what a checkpoint waits for.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from secrets import token_hex
+from typing import Any, Final
+
+from fault316_streams.state import CodeState, decode_state, encode_state
+
+ACKNOWLEDGED_SLOW_S: Final = 2.0
+"""A changelog that takes longer than this is worth showing; it usually takes milliseconds."""
+
+
+class CodeTable:
+    """Reads and writes the states of this worker's partitions."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        """Entries written so far."""
+        self._writer = token_hex(4)
+        self._keys: dict[tuple[int, str], set[bytes]] = {}
+        """The keys of a code's entries: our own, or those of earlier owners that ours is to supersede."""
+        self._waiting_since: float | None = None
+
+    @property
+    def slow_since(self) -> float | None:
+        """Since when (epoch s) the changelog has not acknowledged what it was given, if that takes long."""
+        since = self._waiting_since
+        return since if since is not None and time.time() - since > ACKNOWLEDGED_SLOW_S else None
+
+    def forget(self) -> None:
+        """The partitions went to others; what is ours again is read anew."""
+        self._keys.clear()
+
+    def read(self, table: Any, partition: int) -> list[CodeState]:
+        """The states of a partition's codes, as Faust has recovered them.
+
+        Raises:
+            StateError: an entry is damaged, or of a newer version.
+        """
+        newest: dict[str, CodeState] = {}
+        prefix = f"{partition}:".encode()
+        for key, value in table.data.items():
+            if value and key.startswith(prefix):
+                state = decode_state(value)
+                self._keys.setdefault((partition, state.code), set()).add(key)
+                if state.offset >= newest.get(state.code, state).offset:
+                    newest[state.code] = state
+        return list(newest.values())
+
+    async def write(
+        self, table: Any, states: Iterable[tuple[int, CodeState]], dropped: Iterable[tuple[int, str]] = ()
+    ) -> None:
+        """Write states, delete those of dropped codes; return when the changelog has acknowledged all.
+
+        Args:
+            table: the Faust table.
+            states: with their partials partition.
+            dropped: partition and code.
+        """
+        entries: list[tuple[int, bytes, bytes | None]] = []
+        superseded: list[tuple[int, bytes, bytes | None]] = []
+        for partition, state in states:
+            key = self._key(partition, state.code)
+            entries.append((partition, key, encode_state(state)))
+            known = self._keys.get((partition, state.code), set())
+            superseded += [(partition, old, None) for old in known - {key}]
+            self._keys[partition, state.code] = {key}
+        for partition, code in dropped:
+            superseded += [(partition, key, None) for key in self._keys.pop((partition, code), ())]
+        await self._put(table, entries)
+        await self._put(table, superseded)
+
+    async def _put(self, table: Any, entries: Sequence[tuple[int, bytes, bytes | None]]) -> None:
+        if not entries:
+            return
+        futures = []
+        for partition, key, value in entries:
+            if value is None:
+                table.data.pop(key, None)
+            else:
+                table.data[key] = value
+            futures.append(table.send_changelog(partition, key, value))
+        self.written += len(futures)
+        self._waiting_since = time.time()
+        await asyncio.gather(*futures)
+        self._waiting_since = None
+
+    def _key(self, partition: int, code: str) -> bytes:
+        """With the partition, because codes beyond the limit are counted where they come."""
+        return f"{partition}:{code}:{self._writer}".encode()
