@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +131,7 @@ async def test_ctrl_c_says_what_was_sent_and_that_is_what_arrived(
         env=_env(topics),
     )
 
-    async def arrived() -> bool:
-        return bool(await read_all(topics, topics.topics.events))
-
-    await eventually(arrived, deadline_s=30)
+    await eventually(partial(read_all, topics, topics.topics.events), deadline_s=30)
     process.send_signal(signal.SIGINT)
     said, errors = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 130, errors
