@@ -143,9 +143,7 @@ def test_a_limited_snapshot_prefers_what_changed_most_and_keeps_the_rest() -> No
 
 
 def test_severity_is_the_events_own_or_the_registrys() -> None:
-    registry = Registry(
-        [CodeInfo(pattern="316-A", layer="data", severity="P3", title="A", runbook="look")]  # type: ignore[arg-type]
-    )
+    registry = Registry([CodeInfo(pattern="316-A", layer="data", severity="P3", title="A", runbook="look")])
     said = combined(log({"count": 2}, {"severity": "P0"}, {"severity": None}), registry)
     assert said["316-A"].severity == [1, 0, 0, 3]
 

@@ -17,7 +17,7 @@ def test_each_code_goes_to_its_own_partition_with_the_same_statement() -> None:
     codes = {f"316-C{i}": Contribution(seconds={i: 1}, severity=[1, 0, 0, 0]) for i in range(50)}
     sent = messages(SAID, codes, 4)
     assert {message.partition for message in sent} == {0, 1, 2, 3}
-    told = {}
+    told: dict[str, Contribution] = {}
     for partition, value in sent:
         partial = read(value)
         assert (partial.partition, partial.start, partial.upto) == (3, 4_096, 5_000)

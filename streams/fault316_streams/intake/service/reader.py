@@ -43,8 +43,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self.sources: dict[TopicPartition, Source] = {}
         self.stopping = asyncio.Event()
         """Set by the session: `run` returns soon."""
-        self.full = asyncio.Event()
-        """Set here: nothing more is read until a flush has made room."""
+        self.hurry = asyncio.Event()
+        """Set here: nothing more is read until a flush has made room, or at all."""
         self.flushed = asyncio.Event()
         """Set by the session after each flush."""
         self._consumer = consumer
@@ -57,24 +57,30 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     async def run(self) -> None:
         """Read until told to stop."""
-        while not self.stopping.is_set():
-            if self._fresh:
-                with self._state.waiting("kafka: for the committed positions"):
-                    await self._position()
-            await self._wait_for_room()
-            try:
-                batches = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=SLICE_RECORDS)
-            except NoOffsetForPartitionError:
-                continue  # it is among the fresh ones, and will be positioned
-            except OffsetOutOfRangeError as error:
-                await self._skip_lost(error.args[0])
-                continue
-            for partition, records in batches.items():
-                # One without a source is fresh, and will be positioned before it is read again.
-                if source := self.sources.get(partition):
-                    source.take(records)
-                    self._state.done += len(records)
-            await asyncio.sleep(0)  # getmany does not pause as long as it has records
+        try:
+            while not self.stopping.is_set():
+                await self._step()
+        finally:
+            self.hurry.set()
+
+    async def _step(self) -> None:
+        if self._fresh:
+            with self._state.waiting("kafka: for the committed positions"):
+                await self._position()
+        await self._wait_for_room()
+        try:
+            batches = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=SLICE_RECORDS)
+        except NoOffsetForPartitionError:
+            return  # it is among the fresh ones, and will be positioned
+        except OffsetOutOfRangeError as error:
+            await self._skip_lost(error.args[0])
+            return
+        for partition, records in batches.items():
+            # One without a source is fresh, and will be positioned before it is read again.
+            if source := self.sources.get(partition):
+                source.take(records)
+                self._state.done += len(records)
+        await asyncio.sleep(0)  # getmany does not pause as long as it has records
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Let go of everything; whoever gets it reads again from the last chunk start."""
@@ -134,9 +140,9 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Back-pressure: not reading on is what bounds memory while Kafka does not take what we say."""
         while self._is_full():
             self.flushed.clear()
-            self.full.set()
+            self.hurry.set()
             await self.flushed.wait()
-        self.full.clear()
+        self.hurry.clear()
 
     def _is_full(self) -> bool:
         sources = self.sources.values()

@@ -7,6 +7,7 @@ one resumes at the committed chunk starts and says the same things again.
 
 import asyncio
 import time
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer
 
@@ -83,6 +84,6 @@ class Session:
             if last:
                 return
             pause_s = max(0.0, began + self._flush_s - time.monotonic())
-            waiting = asyncio.create_task(self._reader.full.wait())
-            await asyncio.wait([reading, waiting], timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._reader.hurry.wait()
