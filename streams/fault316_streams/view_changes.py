@@ -65,7 +65,7 @@ class ViewChanges:
         for view in batch.codes:
             if view.partition in self._pipelines:
                 self.note(view.partition, {view.code: view.series})
-        self._alerts.extendleft(reversed(batch.alerts))
+        self._alerts = deque([*batch.alerts, *self._alerts], maxlen=ALERTS_MAX)
 
     def rebuild(self, partitions: Collection[int]) -> None:
         """See `Changes`."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fault316_streams.partial import Contribution, Partial
-from fault316_streams.window import Outcome, WindowState, merge, merge_overflow
+from fault316_streams.window import Open, Outcome, WindowState, merge, merge_overflow
 
 CHUNK = 8
 
@@ -92,7 +92,8 @@ def test_any_history_of_crashes_and_duplicates_counts_each_event_once(log: list[
 @given(st.lists(st.tuples(st.integers(100, 130), st.sampled_from("ABC")), max_size=60), st.integers(0, 2**32))
 def test_codes_that_are_counted_together_count_each_event_once(log: list[tuple[int, str]], seed: int) -> None:
     """The same holds for the codes beyond the limit, which share one state."""
-    state, ranges = WindowState(), {}
+    state = WindowState()
+    ranges: dict[int, dict[str, Open]] = {}
     for partial, _ in history([second for second, _ in log], random.Random(seed)):
         for code in "ABC":
             seconds = [s for s, c in log[partial.start : partial.upto] if c == code]
