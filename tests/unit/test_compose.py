@@ -80,22 +80,3 @@ def test_a_service_waits_only_for_services_that_exist() -> None:
         for other, how in service.get("depends_on", {}).items():
             assert other in SERVICES
             assert how["condition"] in ("service_healthy", "service_completed_successfully")
-
-
-def test_the_worker_lock_is_a_part_of_the_lock() -> None:
-    """One version of everything, in the image and in development."""
-
-    def pins(file: str) -> set[str]:
-        return set(re.findall(r"^[a-z0-9._-]+==\S+", (ROOT / file).read_text(), re.MULTILINE))
-
-    worker = pins("requirements.worker.lock")
-    assert worker
-    assert worker < pins("requirements.lock")
-
-
-@pytest.mark.parametrize("file", ["requirements.lock", "requirements.worker.lock"])
-def test_locks_have_hashes_and_name_no_index(file: str) -> None:
-    text = (ROOT / file).read_text()
-    assert "://" not in text
-    assert "--index" not in text
-    assert all("--hash=sha256:" in block for block in re.split(r"^(?=\S+==)", text, flags=re.MULTILINE)[1:])

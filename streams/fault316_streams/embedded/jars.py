@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,6 +17,7 @@ POM: Final = Path(__file__).with_name("pom.xml")
 COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 JAVA_MIN: Final = 17
 DOWNLOAD_LIMIT_S: Final = 600
+DRAFT: Final = ".download-"
 JAVA_HINT: Final = "install Java 17 or later, e.g. `apt-get install openjdk-17-jre-headless`"
 MAVEN_HINT: Final = "install it, e.g. `apt-get install maven`"
 
@@ -80,8 +82,11 @@ def _download(folder: Path) -> None:
     if maven is None:
         raise Failure(f"embedded Kafka is downloaded by Maven, and there is no mvn in PATH: {MAVEN_HINT}")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f"{DRAFT}*"):  # by one that was killed
+        if time.time() - left.stat().st_mtime > 2 * DOWNLOAD_LIMIT_S:
+            shutil.rmtree(left, ignore_errors=True)
     # Downloaded beside its place and renamed into it: a folder that exists is complete.
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download-") as scratch:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=DRAFT) as scratch:
         jars = Path(scratch, "jars")
         command = [maven, "-B", "-q", "-f", str(POM), COPY]
         command += [f"-DoutputDirectory={jars}", "-DincludeScope=runtime"]

@@ -61,7 +61,12 @@ class Local:
         """
         taken = self._choose() if mode is Mode.AUTO else mode
         state = self._state()
-        if state is not None and taken in (Mode.DOCKER, Mode.EMBEDDED) and state.mode != taken.value:
+        if (
+            state is not None
+            and state.active
+            and taken in (Mode.DOCKER, Mode.EMBEDDED)
+            and state.mode != taken.value
+        ):
             raise Misuse(
                 f"{self.directory} has {state.mode} servers: run `fault316 down` before --mode {taken}"
             )
@@ -101,7 +106,7 @@ class Local:
         """Yours where the environment says so, else what is here already, else docker, else embedded."""
         if self._given() is not None:
             return Mode.YOURS
-        if (state := self._state()) is not None:
+        if (state := self._state()) is not None and state.active:
             return Mode(state.mode)
         if compose.find_file(Path.cwd()) and compose.engine_error() is None:
             return Mode.DOCKER

@@ -44,6 +44,11 @@ class State(msgspec.Struct, kw_only=True):
     compose_file: str | None = None
 
     @property
+    def active(self) -> bool:
+        """Whether there is anything to come back to; not after an `up` that failed."""
+        return bool(self.children) or self.compose_file is not None
+
+    @property
     def endpoints(self) -> Endpoints:
         """The ports as others write them."""
         return Endpoints(f"127.0.0.1:{self.ports['kafka']}", f"redis://127.0.0.1:{self.ports['redis']}/0")

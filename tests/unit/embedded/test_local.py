@@ -67,7 +67,10 @@ def test_docker_asked_for_and_missing_is_said(folder: Path) -> None:
 
 
 def test_the_mode_cannot_change_under_running_servers(folder: Path) -> None:
-    write_state(folder / "state.json", State(mode="docker", ports={"kafka": 1, "redis": 1}))
+    write_state(
+        folder / "state.json",
+        State(mode="docker", ports={"kafka": 1, "redis": 1}, compose_file="docker-compose.yml"),
+    )
     with pytest.raises(Misuse, match="has docker servers: run `fault316 down`"):
         Local(folder).up(Mode.EMBEDDED)
 
@@ -75,3 +78,10 @@ def test_the_mode_cannot_change_under_running_servers(folder: Path) -> None:
 def test_nothing_up_is_not_healthy_and_nothing_to_stop(folder: Path) -> None:
     assert not Local(folder).down()
     assert Local(folder).status().mode is Mode.NONE
+
+
+def test_an_up_that_failed_does_not_bind_the_next_one(folder: Path) -> None:
+    """Without Java today, with docker tomorrow."""
+    write_state(folder / "state.json", State(mode="embedded", ports={"kafka": 1, "redis": 1}))
+    with pytest.raises(Misuse, match="--mode docker needs"):
+        Local(folder).up(Mode.DOCKER)

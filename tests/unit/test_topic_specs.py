@@ -1,7 +1,7 @@
 """The topics as data: names are a contract, sizes let an event through every hop."""
 
 from fault316_streams.settings import WorkerSettings
-from fault316_streams.topics import topic_specs
+from fault316_streams.topic_specs import topic_specs
 
 SETTINGS = WorkerSettings(_env_file=None, events_partitions=6, partials_partitions=3)
 SPECS = {spec.name: spec for spec in topic_specs(SETTINGS)}
