@@ -86,18 +86,19 @@ async def abandon(producer: AIOKafkaProducer) -> None:
     An idempotent aiokafka producer tries for ever, and its `stop` waits for that. So its sender is ended
     first, then its batches are cancelled; only then can `stop` return.
     """
-    await _within(ABANDON_S, producer._sender.close)
+    await within(ABANDON_S, producer._sender.close)
     accumulator = producer._message_accumulator
     # Its callbacks look for batches among the pending ones, even for those that were queued again for a retry.
     accumulator._pending_batches.update(*accumulator._batches.values())
     for batch in list(accumulator._pending_batches):
         batch.future.cancel()
-    await _within(ABANDON_S, producer.stop)
+    await within(ABANDON_S, producer.stop)
 
 
-async def _within(limit_s: float, close: Callable[[], Awaitable[None]]) -> None:
+async def within(limit_s: float, close: Callable[[], Awaitable[None]]) -> None:
+    """Let go of something at Kafka: for at most `limit_s`, and whatever Kafka says to it."""
     try:
         async with asyncio.timeout(limit_s):
             await close()
     except (KafkaError, OSError, TimeoutError) as error:
-        logger.debug("while giving up a Kafka producer: %r", error)
+        logger.debug("while letting go of Kafka: %r", error)

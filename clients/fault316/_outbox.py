@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from enum import StrEnum
 from functools import partial
 
 from aiokafka import AIOKafkaProducer
@@ -36,6 +37,16 @@ LOG_INTERVAL_S = 10.0
 """Between two warnings about the same kind of loss, so that an outage does not flood the log."""
 
 
+class Loss(StrEnum):
+    """Why records are given up, and what else is worth a warning."""
+
+    TOO_LARGE = "too large"
+    NO_ROOM = "the buffer is full"
+    REFUSED = "refused by Kafka"
+    NOT_SENDING = "nothing is sent any more"
+    PRODUCER = "the producer is replaced"
+
+
 class Outbox:
     """Records on their way to `topic`. Belongs to one event loop; `start` before use, `close` after it."""
 
@@ -58,7 +69,7 @@ class Outbox:
         self._turn = itertools.count()
         self._producer: AIOKafkaProducer | None = None
         self._pump_task: asyncio.Task[None] | None = None
-        self._warned_at: dict[str, float] = {}
+        self._warned_at: dict[Loss, float] = {}
 
     async def start(self, timeout_s: float) -> None:
         """Connect. Raises KafkaUnavailable after `timeout_s`."""
@@ -70,13 +81,11 @@ class Outbox:
         if self._pump_task is None:
             raise RuntimeError("not started: use it as `async with …`, or call start() first")
         if len(record) > RECORD_BYTES_MAX:
-            self._drop(
-                1, f"{len(record):,} bytes are more than the {RECORD_BYTES_MAX:,} that one event may have"
-            )
-            return False
+            return self._drop(1, Loss.TOO_LARGE, f"{len(record):,} bytes, at most {RECORD_BYTES_MAX:,}")
         if not self._fits(record) and not await self._until(lambda: self._fits(record), wait_s):
-            self._drop(1, "the buffer is full: Kafka is away, or slower than the faults come")
-            return False
+            return self._drop(1, Loss.NO_ROOM, "Kafka is away, or slower than the faults come")
+        if self._pump_task is None or self._pump_task.done():  # closed while waiting for room, or a bug
+            return self._drop(1, Loss.NOT_SENDING, repr(self._pump_task))
         self.pending += 1
         self._bytes_held += len(record)
         self._queued_bytes += len(record)
@@ -104,6 +113,7 @@ class Outbox:
         self.dropped += self.pending
         self.pending = self._bytes_held = self._queued_bytes = 0
         self._queue.clear()
+        self._settled.set()  # nobody waits for room any more
         if lost := self.dropped - dropped_before:
             logger.warning("closed with %d fault events not delivered within %g s", lost, timeout_s)
 
@@ -174,14 +184,14 @@ class Outbox:
 
     async def _reconnect(self, error: KafkaError) -> None:
         """A producer that has failed for good (its sequence is out of order, say) is replaced."""
-        self._warn("producer", f"the Kafka producer failed and is replaced: {error!r}")
+        self._warn(Loss.PRODUCER, f"the Kafka producer failed and is replaced: {error!r}")
         if self._producer is not None:
             await abandon(self._producer)
         while True:
             try:
                 return await self._connect(BACKOFF_MAX_S)
             except KafkaUnavailable as unavailable:
-                self._warn("away", str(unavailable))
+                self._warn(Loss.PRODUCER, str(unavailable))
                 await asyncio.sleep(BACKOFF_MAX_S)
 
     def _settle(self, records: list[bytes], delivery: asyncio.Future[object]) -> None:
@@ -191,16 +201,17 @@ class Outbox:
         if delivery.cancelled():
             self.dropped += len(records)  # only `abandon` cancels, and who calls it says so
         elif (error := delivery.exception()) is not None:
-            self._drop(len(records), f"Kafka refused them: {error!r}")
+            self._drop(len(records), Loss.REFUSED, repr(error))
         else:
             self.sent += len(records)
         self._settled.set()
 
-    def _drop(self, records: int, why: str) -> None:
+    def _drop(self, records: int, loss: Loss, detail: str) -> bool:
         self.dropped += records
-        self._warn(why, f"{records} fault events dropped, {self.dropped} so far: {why}")
+        self._warn(loss, f"{records} fault events dropped, {self.dropped} so far: {loss.value} ({detail})")
+        return False
 
-    def _warn(self, kind: str, message: str) -> None:
+    def _warn(self, kind: Loss, message: str) -> None:
         now = time.monotonic()
         if now - self._warned_at.get(kind, -LOG_INTERVAL_S) >= LOG_INTERVAL_S:
             self._warned_at[kind] = now

@@ -4,13 +4,18 @@ A query is a generator. It yields lists of Redis commands, is sent their replies
 list is one round trip. So the sync and the async client share everything but the waiting.
 """
 
+import logging
 from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime, timedelta
 from operator import methodcaller
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from fault316.views import WINDOWS, Counter, Rates, parse_counter, parse_rates
 from fault316_schemas import Keys, StormAlert, Transition
+
+logger = logging.getLogger("fault316")
 
 T = TypeVar("T")
 Command = Callable[[Any], Any]
@@ -61,14 +66,14 @@ def active_storms(keys: Keys) -> Query[list[StormAlert]]:
     """The latest alert of each storm that is still on, the oldest storm first."""
     [ids] = yield [methodcaller("zrange", keys.storms, 0, STORMS_MAX - 1)]
     replies = yield [methodcaller("get", keys.storm(storm_id)) for storm_id in ids]
-    alerts = [StormAlert.from_json(reply) for reply in replies if reply is not None]
-    return [alert for alert in alerts if alert.transition is not Transition.RESOLVED]
+    alerts = [_alert(reply) for reply in replies]
+    return [alert for alert in alerts if alert and alert.transition is not Transition.RESOLVED]
 
 
 def storm(keys: Keys, storm_id: str) -> Query[StormAlert | None]:
     """The latest alert of a storm, on or over; None once it is forgotten."""
     [reply] = yield [methodcaller("get", keys.storm(storm_id))]
-    return None if reply is None else StormAlert.from_json(reply)
+    return _alert(reply)
 
 
 def series(keys: Keys, of: Iterable[str], since: datetime, until: datetime) -> Query[dict[str, Series]]:
@@ -84,6 +89,15 @@ def series(keys: Keys, of: Iterable[str], since: datetime, until: datetime) -> Q
         by_hour = {hour: next(replies) for hour in hours}
         result[code] = [(m, int(by_hour[m.replace(minute=0)].get(str(m.minute), 0))) for m in minutes]
     return result
+
+
+def _alert(reply: str | None) -> StormAlert | None:
+    """None where it is forgotten, or of a newer version: that must not hide the other storms."""
+    try:
+        return None if reply is None else StormAlert.from_json(reply)
+    except ValidationError as error:
+        logger.warning("a storm in Redis is not an alert that this version reads: %s", error)
+        return None
 
 
 def _utc(argument: str, instant: datetime) -> datetime:

@@ -10,13 +10,18 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from fault316._kafka import connect
+from fault316._kafka import connect, within
+from fault316.errors import KafkaUnavailable
 from fault316_schemas import Connection, StormAlert
 
 logger = logging.getLogger("fault316")
 
 START_TIMEOUT_S = 20.0
 """Joining a group may take a broker's whole `group.initial.rebalance.delay.ms`, 3 s by default."""
+CLOSE_S = 5.0
+"""For the last commit, and for leaving the group, each: Kafka may be away just then."""
+STOP_LIMIT_S = 90.0
+"""A hung broker costs a request's 40 s, at most twice."""
 REMEMBERED_MAX = 10_000
 """Alert ids kept to tell repeats: about 1 MB, and what thousands of storms say."""
 PARTITIONS_REFRESH_MS = 30_000
@@ -49,6 +54,7 @@ class AlertFeed:
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._consumer: AIOKafkaConsumer | None = None
         self._delivered: ConsumerRecord | None = None
+        self._stopping: asyncio.Task[None] | None = None
 
     async def start(self, timeout: float = START_TIMEOUT_S) -> None:
         """Connect and take up the position; alerts sent after this returns are seen.
@@ -57,14 +63,23 @@ class AlertFeed:
             KafkaUnavailable: Kafka does not answer within `timeout` seconds, or has no alerts topic.
         """
         self._consumer = await connect(self._connection, self._topic, self._make, timeout)
-        if not self._from_beginning:
-            await self._skip_history(self._consumer)
+        try:
+            if not self._from_beginning:
+                async with asyncio.timeout(timeout):
+                    await self._skip_history(self._consumer)
+        except (KafkaError, TimeoutError) as error:
+            await self.close()
+            where = f"Kafka at {self._connection.bootstrap_servers}"
+            raise KafkaUnavailable(f"{where} gave no position in {self._topic!r}: {error!r}") from error
 
     async def close(self) -> None:
         """Leave the group. What was delivered last is not committed; `async with` does that."""
         consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await consumer.stop()
+        if consumer is None:
+            return
+        # Where the broker hangs, leaving lasts as long as its request may; that goes on without the caller.
+        self._stopping = asyncio.create_task(within(STOP_LIMIT_S, consumer.stop))
+        await asyncio.wait([self._stopping], timeout=CLOSE_S)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -74,7 +89,7 @@ class AlertFeed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:  # left by `break` or `return`: the last alert has been handled
-            await self._commit_delivered()
+            await within(CLOSE_S, self._commit_delivered)
         await self.close()
 
     def __aiter__(self) -> Self:

@@ -11,6 +11,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from fault316 import AlertFeed, Connection, FaultEvent, KafkaUnavailable, Reporter
+from fault316_schemas.event import (
+    ATTRIBUTE_CHARS_MAX,
+    ATTRIBUTES_MAX,
+    NAME_CHARS_MAX,
+    STACKTRACE_CHARS_MAX,
+    TEXT_CHARS_MAX,
+)
 from fault316_streams.embedded import Embedded
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.topics import ensure_topics
@@ -86,6 +93,21 @@ async def test_an_event_made_elsewhere_is_sent_as_it_is(topics):
         assert await reporter.report_event(event)
     [record] = await records_of(topics.topics.events, topics)
     assert FaultEvent.from_json(record.value) == event
+
+
+async def test_the_largest_event_of_the_contract_is_delivered(topics):
+    async with Reporter("shop", connection=topics) as reporter:
+        await reporter.report(
+            "316-A",
+            message="\x01" * TEXT_CHARS_MAX,
+            exception=ValueError("\x01" * STACKTRACE_CHARS_MAX),
+            attributes={
+                f"{n:0{NAME_CHARS_MAX}}": "\x01" * ATTRIBUTE_CHARS_MAX for n in range(ATTRIBUTES_MAX)
+            },
+        )
+    assert (reporter.sent, reporter.dropped) == (1, 0)
+    [record] = await records_of(topics.topics.events, topics)
+    assert len(record.value) > 600_000
 
 
 async def test_kafka_away_at_the_start_is_an_error_within_the_time_given():

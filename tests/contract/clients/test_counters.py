@@ -95,6 +95,13 @@ async def test_active_storms_leave_out_what_is_over_or_forgotten(ask, store, set
     assert (await ask("storm", "over")).transition == "resolved"
 
 
+async def test_a_storm_that_cannot_be_read_does_not_hide_the_others(ask, store, settings):
+    store.zadd(settings.keys.storms, {"newer": 1, "on": 2})
+    store.set(settings.keys.storm("newer"), '{"version": 2}')
+    store.set(settings.keys.storm("on"), storm("on"))
+    assert [alert.storm_id for alert in await ask("active_storms")] == ["on"]
+
+
 async def test_a_series_spans_hours_and_fills_gaps(ask, store, settings):
     store.hset(settings.keys.series("316-A", "2026030111"), mapping={"59": 4})
     store.hset(settings.keys.series("316-A", "2026030112"), mapping={"1": 6})

@@ -57,3 +57,12 @@ async def test_a_refusal_by_kafka_is_counted(outbox):
 async def test_a_record_that_no_broker_takes_is_dropped_at_once(outbox):
     assert not await outbox.put(b"x" * (RECORD_BYTES_MAX + 1), wait_s=60)
     assert (outbox.pending, outbox.dropped) == (0, 1)
+
+
+async def test_nothing_is_taken_when_nothing_is_sent_any_more(outbox, caplog):
+    """Should the sending task ever end by a bug, faults are counted as lost and it is said, not silent."""
+    outbox._pump_task.cancel()
+    await asyncio.wait([outbox._pump_task])
+    assert not await outbox.put(b"x", wait_s=0)
+    assert (outbox.pending, outbox.dropped) == (0, 1)
+    assert "nothing is sent any more" in caplog.text
