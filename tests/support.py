@@ -2,18 +2,22 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    condition: Callable[[], T] | Callable[[], Awaitable[T]],
-    *,
-    deadline_s: float = 15.0,
-    every_s: float = 0.05,
-) -> T:
+    condition: Callable[[], Coroutine[Any, Any, T]], *, deadline_s: float = ..., every_s: float = ...
+) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], *, deadline_s: float = ..., every_s: float = ...) -> T: ...
+async def eventually(
+    condition: Callable[[], Any], *, deadline_s: float = 15.0, every_s: float = 0.05
+) -> Any:
     """Wait until `condition` (plain or async) returns something true, and return that.
 
     An AssertionError inside it means "not yet"; the last one is what the test fails with after `deadline_s`.
@@ -22,7 +26,7 @@ async def eventually(
     end = loop.time() + deadline_s
     while True:
         try:
-            value: Any = condition()
+            value = condition()
             if inspect.isawaitable(value):
                 value = await value
             assert value, f"still {value!r} after {deadline_s} s"
@@ -30,6 +34,20 @@ async def eventually(
             if loop.time() >= end:
                 raise
         else:
-            result: T = value
-            return result
+            return value
         await asyncio.sleep(every_s)
+
+
+def until(condition: Callable[[], T], *, deadline_s: float = 30.0, every_s: float = 0.05) -> T:
+    """`eventually` for tests without a loop, which drive other processes."""
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            value = condition()
+            assert value, f"still {value!r} after {deadline_s} s"
+        except AssertionError:
+            if time.monotonic() >= end:
+                raise
+        else:
+            return value
+        time.sleep(every_s)

@@ -15,7 +15,7 @@ assert worker.detect is not None
 app = worker.detect.faust
 
 
-@app.task
+@app.task  # type: ignore[untyped-decorator]
 async def beside() -> None:
     """Intake, the view, HTTP and the watchdog, on Faust's loop."""
     await worker.beside()

@@ -54,7 +54,7 @@ def build_faust_app(
     partials = app.topic(topics.partials, key_type=bytes, value_type=bytes, value_serializer="raw")
     table = app.Table("codes", key_type=bytes, value_type=bytes, partitions=settings.partials_partitions)
 
-    @app.agent(partials, name="detect", concurrency=1)
+    @app.agent(partials, name="detect", concurrency=1)  # type: ignore[untyped-decorator]
     async def detect(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
@@ -65,11 +65,11 @@ def build_faust_app(
                 on_failure(error)
                 raise
 
-    @app.on_partitions_revoked.connect
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
     async def revoked(_app: Any, _revoked: Any, **_: Any) -> None:
         detector.revoke()
 
-    @app.on_partitions_assigned.connect
+    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
     async def assigned(_app: Any, assigned: Any, **_: Any) -> None:
         detector.revoke()
         detector.assign({tp.partition for tp in assigned if tp.topic == topics.partials})

@@ -22,7 +22,7 @@ async def remove_topics_and_keys(connection: Connection) -> None:
         finally:
             await admin.close()
     with contextlib.suppress(RedisError, OSError):
-        async with redis.from_url(**connection.redis_options()) as client:  # type: ignore[no-untyped-call]
+        async with redis.from_url(**connection.redis_options()) as client:
             # Guard keys carry the guarded key's name, so the prefix is not always at the beginning.
             async for key in client.scan_iter(match=f"*{connection.redis_prefix}*", count=1_000):
                 await client.delete(key)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from big_events import REFUSED, nested, sized
+from contract.schemas.big_events import REFUSED, nested, sized
 from fault316_schemas import FaultEvent
 from fault316_schemas.dead_letter import REASONS
 from fault316_schemas.event import EVENT_BYTES_MAX

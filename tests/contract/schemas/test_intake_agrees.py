@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from big_events import REFUSED
+from contract.schemas.big_events import REFUSED
 from fault316_schemas import FaultEvent
 from fault316_schemas.dead_letter import REASONS
 from fault316_schemas.export import SOURCE

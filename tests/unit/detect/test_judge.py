@@ -6,11 +6,11 @@ Each story runs through the pipeline with one source partition that has caught u
 from collections.abc import Iterable
 
 import pytest
-from story import Story, T
 
 from fault316_schemas import Reason, StormAlert, Transition
 from fault316_streams.detect import PolicyBook, Rule, StormPolicy
-from fault316_streams.detect.judge import worst
+from fault316_streams.detect.storm import worst
+from story import Story, T
 
 
 def told(story: Story) -> list[tuple[int, str, str]]:
