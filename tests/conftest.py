@@ -2,8 +2,8 @@
 
 import os
 import subprocess
-import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from testcontainers.community.kafka import KafkaContainer
@@ -11,6 +11,8 @@ from testcontainers.community.redis import RedisContainer
 
 from fault316_streams.embedded import Embedded, Endpoints
 from fault316_streams.settings import WorkerSettings
+from support import own_settings
+from worker_process import Workers
 
 
 @pytest.fixture(scope="session")
@@ -32,17 +34,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
 @pytest.fixture
 def settings(servers: Endpoints) -> WorkerSettings:
     """Settings with topic and key prefixes that no other test has, so that all can share the servers."""
-    token = f"t{uuid.uuid4().hex[:8]}"
-    return WorkerSettings(
-        _env_file=None,
-        bootstrap_servers=servers.bootstrap_servers,
-        redis_url=servers.redis_url,
-        topic_prefix=f"{token}.",
-        redis_prefix=f"{token}:",
-        events_partitions=4,
-        partials_partitions=4,
-        http_port=0,
-    )
+    return own_settings(servers)
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[Workers]:
+    """Starts worker processes, and sees to it that none is left."""
+    with Workers(tmp_path) as started:
+        yield started
 
 
 def _docker_answers() -> bool:
