@@ -1,10 +1,9 @@
 """What the view is told, and that nothing is forgotten while it is away."""
 
-from story import CODE, Story, T
-
 from fault316_streams.pipeline import Pipeline
 from fault316_streams.sinks.layout import ALERTS_MAX
 from fault316_streams.view_changes import REFRESH_S, ViewChanges
+from story import CODE, Story, T
 
 
 def changes(story: Story) -> ViewChanges:

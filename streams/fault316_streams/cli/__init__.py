@@ -5,6 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from typer.exceptions import TyperException
 
 from fault316_streams.cli import dlq
 from fault316_streams.cli.counters import counters
@@ -43,17 +44,23 @@ app.add_typer(dlq.app, name="dlq")
 
 def main() -> None:
     """Run the command line. Exit codes: 0 good, 1 failed, 2 misuse, 130 interrupted."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except Misuse as error:
-        errors.print(f"fault316: {error}", markup=False)
-        sys.exit(2)
+        _end(str(error), 2)
     except ValidationError as error:
-        errors.print(f"fault316: {explain(error)}", markup=False)
-        sys.exit(2)
+        _end(explain(error), 2)
     except Failure as error:
-        errors.print(f"fault316: {error}", markup=False)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        _end(str(error), 1)
+    except TyperException as error:
+        # What typer itself refuses: one line as well, rather than its box. No arguments at all: the help.
+        said = error.format_message().replace("Value error, ", "").rstrip(".")
+        _end(f"{said}. See --help." if said else "", error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _end("", 130)
+
+
+def _end(message: str, code: int) -> None:
+    if message:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"fault316: {message}", markup=False)
+    sys.exit(code)
