@@ -15,7 +15,7 @@ from fault316_streams.settings import WorkerSettings
 from fault316_streams.watchdog import Progress
 
 BACKOFF_MIN_S: Final = 0.5
-BACKOFF_MAX_S: Final = 10.0
+BACKOFF_MAX_S: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +56,11 @@ class IntakeService:
                 failed = group
             if failed is None:
                 return
+            if self._stopping.is_set():
+                log.warning(
+                    "stopped before all was acknowledged; it will be said again", error=_words(_first(failed))
+                )
+                return
             failures = 1 if self.state.done > done else failures + 1
             await self._back_off(
                 _first(failed), min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** min(failures - 1, 8))
@@ -75,9 +80,9 @@ class IntakeService:
         }
         if waiting := self.state.waiting_for:
             what, since_s = waiting
-            return Status(False, f"waiting for {what}{self._failure}", since_s, facts)
+            return Status(False, f"waiting for {what}{self._cause}", since_s, facts)
         if not self.state.joined:
-            return Status(False, "waiting for kafka: to assign partitions", facts=facts)
+            return Status(False, f"waiting for kafka: to assign partitions{self._cause}", facts=facts)
         behind = sorted(p for p, partition in self.state.partitions.items() if not partition.caught_up)
         return Status(True, f"ok; catching up with partitions {behind}" if behind else "ok", facts=facts)
 
@@ -86,9 +91,13 @@ class IntakeService:
         partitions = self.state.partitions.values()
         return Progress(self.state.done, any(partition.lag or partition.silent for partition in partitions))
 
+    @property
+    def _cause(self) -> str:
+        return f" (after {self._failure})" if self._failure and not self.state.joined else ""
+
     async def _back_off(self, error: BaseException, pause_s: float) -> None:
         self.stats.restarts += 1
-        self._failure = f" (after {_words(error)})"
+        self._failure = _words(error)
         log.warning("kafka failed; beginning anew", error=_words(error), pause_s=pause_s)
         with self.state.waiting("kafka: to try again"):
             try:
