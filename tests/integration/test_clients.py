@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from fault316_schemas.event import (
 from fault316_streams.embedded import Embedded
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.topics import ensure_topics
+
+Send = Callable[[str | bytes], Awaitable[None]]
 
 ALERT: dict[str, Any] = {
     "storm_id": "s1", "transition": "opened", "reason": "above_baseline", "code": "316-A",
@@ -46,7 +49,7 @@ async def records_of(topic: str, connection: Connection) -> list[Any]:
 
 
 @pytest.fixture
-async def send(topics: WorkerSettings):
+async def send(topics: WorkerSettings) -> AsyncIterator[Send]:
     """Writes to the alerts topic as the worker does: `await send("a1")`, or raw bytes."""
     producer = AIOKafkaProducer(**topics.kafka_options(), acks="all")
     await producer.start()
@@ -64,7 +67,7 @@ async def take(feed: AlertFeed, n: int) -> list[str]:
         return [(await anext(feed)).alert_id for _ in range(n)]
 
 
-async def test_reported_faults_are_on_the_topic_once_each_and_spread(topics):
+async def test_reported_faults_are_on_the_topic_once_each_and_spread(topics: WorkerSettings) -> None:
     async with Reporter("shop", connection=topics, version="1.2") as reporter:
         ids = [await reporter.report("316-OP-FAIL", user_id=n) for n in range(2_000)]
         assert await reporter.flush(20)
@@ -75,7 +78,7 @@ async def test_reported_faults_are_on_the_topic_once_each_and_spread(topics):
     assert len({record.partition for record in records}) > 1
 
 
-async def test_leaving_the_reporter_delivers_what_is_pending(topics):
+async def test_leaving_the_reporter_delivers_what_is_pending(topics: WorkerSettings) -> None:
     async with Reporter("shop", connection=topics) as reporter:
         await reporter.report("316-OP-FAIL", exception=ValueError("bad"))
     assert reporter.sent == 1
@@ -85,7 +88,7 @@ async def test_leaving_the_reporter_delivers_what_is_pending(topics):
     assert (event.exception.type, event.message) == ("ValueError", "bad")
 
 
-async def test_an_event_made_elsewhere_is_sent_as_it_is(topics):
+async def test_an_event_made_elsewhere_is_sent_as_it_is(topics: WorkerSettings) -> None:
     event = FaultEvent.model_validate(
         {"id": "e1", "code": "316-A", "service": "other", "occurred_at": "2026-03-01T12:00:00Z", "count": 9}
     )
@@ -95,7 +98,7 @@ async def test_an_event_made_elsewhere_is_sent_as_it_is(topics):
     assert FaultEvent.from_json(record.value) == event
 
 
-async def test_the_largest_event_of_the_contract_is_delivered(topics):
+async def test_the_largest_event_of_the_contract_is_delivered(topics: WorkerSettings) -> None:
     async with Reporter("shop", connection=topics) as reporter:
         await reporter.report(
             "316-A",
@@ -110,26 +113,28 @@ async def test_the_largest_event_of_the_contract_is_delivered(topics):
     assert len(record.value) > 600_000
 
 
-async def test_kafka_away_at_the_start_is_an_error_within_the_time_given():
+async def test_kafka_away_at_the_start_is_an_error_within_the_time_given() -> None:
     reporter = Reporter("shop", connection=Connection(_env_file=None, bootstrap_servers="127.0.0.1:1"))
     with pytest.raises(KafkaUnavailable, match=r"127\.0\.0\.1:1 .*FAULT316_BOOTSTRAP_SERVERS"):
         await reporter.start(timeout=0.5)
 
 
-async def test_a_missing_topic_is_an_error_that_says_how_to_create_it(settings):
+async def test_a_missing_topic_is_an_error_that_says_how_to_create_it(settings: WorkerSettings) -> None:
     with pytest.raises(KafkaUnavailable, match="fault316 topics"):
         await Reporter("shop", connection=settings).start()
     with pytest.raises(KafkaUnavailable, match="fault316 topics"):
         await AlertFeed(settings).start()
 
 
-async def test_a_reporter_that_is_not_started_says_so(settings):
+async def test_a_reporter_that_is_not_started_says_so(settings: WorkerSettings) -> None:
     with pytest.raises(RuntimeError, match="async with"):
         await Reporter("shop", connection=settings).report("316-A")
 
 
 @pytest.mark.skipif(not shutil.which("java"), reason="needs a Kafka of its own to stop and start")
-async def test_an_outage_of_kafka_loses_nothing_and_blocks_nobody(tmp_path: Path, caplog):
+async def test_an_outage_of_kafka_loses_nothing_and_blocks_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """While Kafka is away faults wait; when it is back they arrive; what cannot be delivered is counted."""
     own = Embedded(tmp_path, kafka_port=0, redis_port=0)
     try:
@@ -161,7 +166,7 @@ async def test_an_outage_of_kafka_loses_nothing_and_blocks_nobody(tmp_path: Path
         await asyncio.to_thread(own.down, wipe=True)
 
 
-async def test_a_feed_without_a_group_follows_from_now(topics, send):
+async def test_a_feed_without_a_group_follows_from_now(topics: WorkerSettings, send: Send) -> None:
     await send("before")
     async with AlertFeed(topics) as feed:
         await send("a1")
@@ -169,14 +174,14 @@ async def test_a_feed_without_a_group_follows_from_now(topics, send):
         assert await take(feed, 2) == ["a1", "a2"]
 
 
-async def test_a_feed_from_the_beginning_reads_it_all(topics, send):
+async def test_a_feed_from_the_beginning_reads_it_all(topics: WorkerSettings, send: Send) -> None:
     await send("a1")
     await send("a2")
     async with AlertFeed(topics, from_beginning=True) as feed:
         assert await take(feed, 2) == ["a1", "a2"]
 
 
-async def test_a_group_goes_on_where_it_was(topics, send):
+async def test_a_group_goes_on_where_it_was(topics: WorkerSettings, send: Send) -> None:
     async with AlertFeed(topics, group=f"{topics.topic_prefix}pager") as feed:
         await send("a1")
         async for alert in feed:
@@ -187,7 +192,7 @@ async def test_a_group_goes_on_where_it_was(topics, send):
         assert await take(feed, 1) == ["a2"]
 
 
-async def test_a_group_misses_nothing_sent_before_its_first_alert(topics, send):
+async def test_a_group_misses_nothing_sent_before_its_first_alert(topics: WorkerSettings, send: Send) -> None:
     """A new group's position counts from its first start, not from its first alert."""
     async with AlertFeed(topics, group=f"{topics.topic_prefix}pager"):
         pass
@@ -196,7 +201,7 @@ async def test_a_group_misses_nothing_sent_before_its_first_alert(topics, send):
         assert await take(feed, 1) == ["while away"]
 
 
-async def test_an_alert_whose_handling_failed_comes_again(topics, send):
+async def test_an_alert_whose_handling_failed_comes_again(topics: WorkerSettings, send: Send) -> None:
     group = f"{topics.topic_prefix}pager"
 
     async def page() -> None:
@@ -213,7 +218,9 @@ async def test_an_alert_whose_handling_failed_comes_again(topics, send):
         assert await take(feed, 1) == ["a2"]
 
 
-async def test_repeats_are_dropped_and_what_is_no_alert_is_skipped(topics, send, caplog):
+async def test_repeats_are_dropped_and_what_is_no_alert_is_skipped(
+    topics: WorkerSettings, send: Send, caplog: pytest.LogCaptureFixture
+) -> None:
     async with AlertFeed(topics) as feed:
         for what in ("a1", "a1", b"{", b"", b'{"alert_id":"half"}', "a2"):
             await send(what)
@@ -222,7 +229,7 @@ async def test_repeats_are_dropped_and_what_is_no_alert_is_skipped(topics, send,
     assert "is not a storm alert" in caplog.text
 
 
-async def test_waiting_for_an_alert_can_be_cancelled_and_goes_on(topics, send):
+async def test_waiting_for_an_alert_can_be_cancelled_and_goes_on(topics: WorkerSettings, send: Send) -> None:
     async with AlertFeed(topics) as feed:
         waiting = asyncio.create_task(anext(feed))
         await asyncio.sleep(0)

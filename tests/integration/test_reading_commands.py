@@ -61,21 +61,21 @@ def counted(settings: WorkerSettings) -> WorkerSettings:
     return settings
 
 
-async def test_emit_sends_and_sums_up(topics):
+async def test_emit_sends_and_sums_up(topics: WorkerSettings) -> None:
     done = await run(topics, "emit", "316-A", "-n", "700", "--count", "2", "--severity", "p0", "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert (summary["sent"], summary["faults"], summary["dropped"]) == (700, 1_400, 0)
 
 
-async def test_emit_refuses_a_wrong_code_in_one_line(settings):
+async def test_emit_refuses_a_wrong_code_in_one_line(settings: WorkerSettings) -> None:
     done = await run(settings, "emit", "oops", **NOWHERE)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "CODE" in done.stderr
 
 
-async def test_tail_gives_alerts_as_json_lines(topics):
+async def test_tail_gives_alerts_as_json_lines(topics: WorkerSettings) -> None:
     producer = AIOKafkaProducer(**topics.kafka_options())
     await producer.start()
     await producer.send_and_wait(topics.topics.alerts, json.dumps(ALERT).encode())
@@ -87,7 +87,7 @@ async def test_tail_gives_alerts_as_json_lines(topics):
     assert "A storms." in shown.stdout
 
 
-async def test_counters_list_and_detail(counted):
+async def test_counters_list_and_detail(counted: WorkerSettings) -> None:
     everything = json.loads((await run(counted, "counters", "--json")).stdout)
     assert {item["code"]: item["total"] for item in everything} == {"316-A": 5, "316-B": 7}
     one = json.loads((await run(counted, "counters", "316-A", "--json")).stdout)
@@ -98,7 +98,7 @@ async def test_counters_list_and_detail(counted):
     assert (unknown.returncode, unknown.stderr.count("\n")) == (1, 1)
 
 
-async def test_top_once_and_for_programs(counted):
+async def test_top_once_and_for_programs(counted: WorkerSettings) -> None:
     look = json.loads((await run(counted, "top", "--json")).stdout)
     assert [code["code"] for code in look["codes"]] == ["316-B", "316-A"]
     assert [code["share"] for code in look["codes"]] == [0.5833, 0.4167]
@@ -109,14 +109,16 @@ async def test_top_once_and_for_programs(counted):
 
 
 @pytest.mark.parametrize("command", [["counters"], ["top", "--once"], ["top", "--json"]])
-async def test_redis_away_is_one_line_and_exit_code_1(settings, command):
+async def test_redis_away_is_one_line_and_exit_code_1(settings: WorkerSettings, command: list[str]) -> None:
     done = await run(settings, *command, **NOWHERE)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "127.0.0.1:1" in done.stderr
 
 
 @pytest.mark.parametrize("key", [b"q", b"\x03"])
-async def test_live_top_says_that_redis_is_away_goes_on_and_ends_on_q_or_ctrl_c(settings, key):
+async def test_live_top_says_that_redis_is_away_goes_on_and_ends_on_q_or_ctrl_c(
+    settings: WorkerSettings, key: bytes
+) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(sys.executable, [*FAULT316, "top", "--interval", "0.1"], environment(settings, **NOWHERE))

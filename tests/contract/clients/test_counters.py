@@ -1,7 +1,7 @@
 """`Counters` and `AsyncCounters` read what DESIGN documents, from a real Redis, in the same way."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,8 +32,8 @@ class Ask:
 
 
 @pytest.fixture(params=[Counters, AsyncCounters])
-async def ask(request, settings: WorkerSettings):
-    client = request.param(settings)
+async def ask(request: pytest.FixtureRequest, settings: WorkerSettings) -> AsyncIterator[Ask]:
+    client: Counters | AsyncCounters = request.param(settings)
     yield Ask(client)
     await Ask(client)("close")
 
@@ -49,19 +49,23 @@ def storm(storm_id: str, **changes: Any) -> str:
     return StormAlert.model_validate(ALERT | {"storm_id": storm_id} | changes).to_json().decode()
 
 
-async def test_a_counter_reads_as_it_was_written(ask, store, settings):
-    fields = {"total": 7, "P0": 1, "P1": 6, "P2": 0, "P3": 0, "late": 2, "skewed": 1}
+async def test_a_counter_reads_as_it_was_written(
+    ask: Ask, store: redis.Redis, settings: WorkerSettings
+) -> None:
     store.hset(
         settings.keys.counter("316-A"),
-        mapping=fields | {"first_seen": NOON.timestamp(), "last_seen": NOON.timestamp() + 60},
-    )
+        mapping={
+            "total": 7, "P0": 1, "P1": 6, "P2": 0, "P3": 0, "late": 2, "skewed": 1,
+            "first_seen": NOON.timestamp(), "last_seen": NOON.timestamp() + 60,
+        },
+    )  # fmt: skip
     counter = await ask("get", "316-A")
     assert (counter.total, counter.late, counter.skewed) == (7, 2, 1)
     assert counter.by_severity[Severity.P1] == 6
     assert (counter.first_seen, counter.last_seen) == (NOON, NOON + timedelta(minutes=1))
 
 
-async def test_an_unknown_code_is_none(ask):
+async def test_an_unknown_code_is_none(ask: Ask) -> None:
     assert await ask("get", "316-NEVER") is None
     assert await ask("rates", "316-NEVER") is None
     assert await ask("storm", "never") is None
@@ -70,12 +74,16 @@ async def test_an_unknown_code_is_none(ask):
     assert await ask("active_storms") == []
 
 
-async def test_codes_come_with_the_one_seen_last_first(ask, store, settings):
+async def test_codes_come_with_the_one_seen_last_first(
+    ask: Ask, store: redis.Redis, settings: WorkerSettings
+) -> None:
     store.zadd(settings.keys.codes, {"316-OLD": 1, "316-NEW": 3, "316-MID": 2})
     assert await ask("codes") == ["316-NEW", "316-MID", "316-OLD"]
 
 
-async def test_top_gives_the_highest_rates_of_the_window(ask, store, settings):
+async def test_top_gives_the_highest_rates_of_the_window(
+    ask: Ask, store: redis.Redis, settings: WorkerSettings
+) -> None:
     for code, short, long in (("316-A", 9, 1), ("316-B", 2, 3), ("316-C", 1, 2)):
         store.zadd(settings.keys.codes, {code: 1})
         store.hset(
@@ -86,7 +94,9 @@ async def test_top_gives_the_highest_rates_of_the_window(ask, store, settings):
     assert (first.code, first.per_s["10s"], first.baseline, first.state) == ("316-A", 9.0, 0.5, State.STORM)
 
 
-async def test_active_storms_leave_out_what_is_over_or_forgotten(ask, store, settings):
+async def test_active_storms_leave_out_what_is_over_or_forgotten(
+    ask: Ask, store: redis.Redis, settings: WorkerSettings
+) -> None:
     store.zadd(settings.keys.storms, {"over": 1, "on": 3, "forgotten": 2, "older": 2})
     store.set(settings.keys.storm("on"), storm("on"))
     store.set(settings.keys.storm("older"), storm("older", transition="escalated"))
@@ -95,14 +105,18 @@ async def test_active_storms_leave_out_what_is_over_or_forgotten(ask, store, set
     assert (await ask("storm", "over")).transition == "resolved"
 
 
-async def test_a_storm_that_cannot_be_read_does_not_hide_the_others(ask, store, settings):
+async def test_a_storm_that_cannot_be_read_does_not_hide_the_others(
+    ask: Ask, store: redis.Redis, settings: WorkerSettings
+) -> None:
     store.zadd(settings.keys.storms, {"newer": 1, "on": 2})
     store.set(settings.keys.storm("newer"), '{"version": 2}')
     store.set(settings.keys.storm("on"), storm("on"))
     assert [alert.storm_id for alert in await ask("active_storms")] == ["on"]
 
 
-async def test_a_series_spans_hours_and_fills_gaps(ask, store, settings):
+async def test_a_series_spans_hours_and_fills_gaps(
+    ask: Ask, store: redis.Redis, settings: WorkerSettings
+) -> None:
     store.hset(settings.keys.series("316-A", "2026030111"), mapping={"59": 4})
     store.hset(settings.keys.series("316-A", "2026030112"), mapping={"1": 6})
     series = await ask("series", "316-A", NOON - timedelta(minutes=1), NOON + timedelta(minutes=1))
@@ -111,14 +125,18 @@ async def test_a_series_spans_hours_and_fills_gaps(ask, store, settings):
 
 
 @pytest.mark.parametrize("client", [Counters, AsyncCounters])
-async def test_redis_away_says_where_and_what_to_do_and_no_password(client):
+async def test_redis_away_says_where_and_what_to_do_and_no_password(
+    client: type[Counters] | type[AsyncCounters],
+) -> None:
     connection = Connection(_env_file=None, redis_url="redis://:hush@127.0.0.1:1/3")
     with pytest.raises(CountersUnavailable, match=r"127\.0\.0\.1:1/3.*FAULT316_REDIS_URL") as caught:
         await Ask(client(connection))("get", "316-A")
     assert "hush" not in str(caught.value)
 
 
-async def test_a_key_of_the_wrong_type_is_an_error_not_a_wrong_number(ask, store, settings):
+async def test_a_key_of_the_wrong_type_is_an_error_not_a_wrong_number(
+    ask: Ask, store: redis.Redis, settings: WorkerSettings
+) -> None:
     store.set(settings.keys.counter("316-A"), "5")
     with pytest.raises(CountersUnavailable, match="WRONGTYPE"):
         await ask("get", "316-A")

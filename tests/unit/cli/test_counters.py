@@ -13,28 +13,28 @@ def counter(code: str, total: int, p0: int = 0, late: int = 0) -> Counter:
     return Counter(code, total, by_severity, late, 0, NOON - timedelta(days=3), NOON - timedelta(minutes=7))
 
 
-def test_the_table_has_the_largest_first_and_sums_beneath():
+def test_the_table_has_the_largest_first_and_sums_beneath() -> None:
     lines = screen(table([counter("316-A", 5), counter("316-B", 1_512_345, p0=12)], NOON)).splitlines()
     assert [line.split()[0] for line in lines] == ["code", "316-B", "316-A", "all"]
     assert lines[-1].split()[1] == "1,512,350"
     assert lines[1].endswith("7 min ago")
 
 
-def test_columns_without_any_event_are_left_out():
+def test_columns_without_any_event_are_left_out() -> None:
     assert "late" not in screen(table([counter("316-A", 5)], NOON))
     assert "late" in screen(table([counter("316-A", 5, late=1)], NOON))
 
 
-def test_the_table_fits_80_columns():
+def test_the_table_fits_80_columns() -> None:
     text = screen(table([counter("316-" + "A" * 60, 1_512_345, p0=1_000_000, late=99_999)], NOON))
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_nothing_counted_says_what_to_do():
+def test_nothing_counted_says_what_to_do() -> None:
     assert "fault316 emit" in screen(table([], NOON))
 
 
-def test_one_code_shows_all_there_is():
+def test_one_code_shows_all_there_is() -> None:
     rates = Rates("316-TIMEOUT-ERR", {"10s": 5.5, "1m": 2.0}, 0.25, State.STORM)
     series = [(NOON + timedelta(minutes=n), n) for n in range(60)]
     detail = Detail(counter("316-TIMEOUT-ERR", 1_770, late=3), rates, series, alert())
@@ -54,7 +54,7 @@ def test_one_code_shows_all_there_is():
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_a_code_without_rates_is_shown_all_the_same():
+def test_a_code_without_rates_is_shown_all_the_same() -> None:
     text = screen(panel(Detail(counter("316-A", 5), None, [], None), Registry().get("316-A"), NOON))
     assert "0 events" in text
     assert "state" not in text

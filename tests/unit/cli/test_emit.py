@@ -1,6 +1,7 @@
 """`fault316 emit` refuses what cannot be before it connects, and says what became of the rest."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from fault316_streams.errors import Misuse
 PLAN = Plan("316-TIMEOUT-ERR", n=1, rate=None, service="cli", message=None, severity=None, user=None, count=1)
 
 
-def test_a_good_plan_passes():
+def test_a_good_plan_passes() -> None:
     check(PLAN)
     check(replace(PLAN, n=10, rate=0.5, count=1_000))
 
@@ -29,13 +30,15 @@ def test_a_good_plan_passes():
         ({"service": ""}, "--service: "),
     ],
 )
-def test_a_bad_plan_is_refused_in_one_line_that_names_the_option(changes, problem):
+def test_a_bad_plan_is_refused_in_one_line_that_names_the_option(
+    changes: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(Misuse, match=problem) as caught:
         check(replace(PLAN, **changes))
     assert "\n" not in str(caught.value)
 
 
-def test_the_outcome_is_a_sentence():
+def test_the_outcome_is_a_sentence() -> None:
     connection = Connection(_env_file=None, bootstrap_servers="k:9092", topic_prefix="t.")
     one = Outcome("316-A", events=1, sent=1, dropped=0, faults=1, seconds=0.1, per_s=10)
     assert sentence(one, connection) == "sent 1 event of 316-A to t.events at k:9092"

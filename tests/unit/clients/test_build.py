@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from fault316._build import Identity, build
+from fault316._build import Details, Identity, build
 from fault316_schemas import FaultEvent, Severity
 
 SHOP = Identity("shop", "web-1", version="2.4.1", environment="production")
 
 
-def test_an_event_says_who_when_and_what():
+def test_an_event_says_who_when_and_what() -> None:
     before = datetime.now(UTC)
     event = build(SHOP, "316-TIMEOUT-ERR", {"message": "slow", "user_id": 42, "duration_ms": 30})
     assert (event.service, event.host, event.version, event.environment) == (
@@ -27,16 +27,16 @@ def test_an_event_says_who_when_and_what():
     assert FaultEvent.from_json(event.to_json()) == event
 
 
-def test_ids_are_unique():
+def test_ids_are_unique() -> None:
     assert len({build(SHOP, "316-OTHER", {}).id for _ in range(1_000)}) == 1_000
 
 
-def test_severity_is_left_to_the_registry_unless_given():
+def test_severity_is_left_to_the_registry_unless_given() -> None:
     assert build(SHOP, "316-OTHER", {}).severity is None
     assert build(SHOP, "316-OTHER", {"severity": "P0"}).severity is Severity.P0
 
 
-def test_an_exception_gives_the_message_unless_there_is_one():
+def test_an_exception_gives_the_message_unless_there_is_one() -> None:
     error = ValueError("bad amount")
     assert build(SHOP, "316-OP-FAIL", {"exception": error}).message == "bad amount"
     assert build(SHOP, "316-OP-FAIL", {"exception": error, "message": "own"}).message == "own"
@@ -45,7 +45,7 @@ def test_an_exception_gives_the_message_unless_there_is_one():
     assert described.type == "ValueError"
 
 
-def test_texts_that_are_too_long_or_empty_do_not_cost_the_event():
+def test_texts_that_are_too_long_or_empty_do_not_cost_the_event() -> None:
     event = build(
         SHOP,
         "316-OTHER",
@@ -65,7 +65,7 @@ def test_texts_that_are_too_long_or_empty_do_not_cost_the_event():
     assert event.endpoint is None
 
 
-def test_a_detail_overrides_the_identity():
+def test_a_detail_overrides_the_identity() -> None:
     identity = Identity("shop", "web-1", component="cart")
     assert build(identity, "316-OTHER", {}).component == "cart"
     assert build(identity, "316-OTHER", {"component": "pay"}).component == "pay"
@@ -83,11 +83,11 @@ def test_a_detail_overrides_the_identity():
         ("316-OTHER", {"attributes": {str(n): n for n in range(33)}}, "attributes"),
     ],
 )
-def test_what_the_contract_refuses_names_the_field(code, details, field):
+def test_what_the_contract_refuses_names_the_field(code: str, details: Details, field: str) -> None:
     with pytest.raises(ValidationError, match=field):
         build(SHOP, code, details)
 
 
-def test_a_misspelt_detail_is_refused():
+def test_a_misspelt_detail_is_refused() -> None:
     with pytest.raises(TypeError, match="mesage"):
         build(SHOP, "316-OTHER", {"mesage": "x"})  # type: ignore[typeddict-unknown-key]

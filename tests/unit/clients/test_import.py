@@ -19,7 +19,7 @@ def loaded_by(statement: str) -> set[str]:
     )
 
 
-def test_importing_the_package_loads_nothing_else():
+def test_importing_the_package_loads_nothing_else() -> None:
     assert not loaded_by("import fault316") & HEAVY
 
 
@@ -31,11 +31,11 @@ def test_importing_the_package_loads_nothing_else():
         ("FaultEvent, StormAlert, Severity, Connection", STREAMS_ONLY | {"aiokafka", "redis"}),
     ],
 )
-def test_a_name_loads_only_what_it_needs(names, not_needed):
+def test_a_name_loads_only_what_it_needs(names: str, not_needed: set[str]) -> None:
     assert not loaded_by(f"from fault316 import {names}") & not_needed
 
 
-def test_every_public_name_is_there():
+def test_every_public_name_is_there() -> None:
     import fault316
 
     assert all(getattr(fault316, name) is not None for name in fault316.__all__)

@@ -1,13 +1,18 @@
 """What the queries ask and how they read the replies, without a server."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from fault316 import _queries
 from fault316.views import State, parse_counter, parse_rates
 from fault316_schemas import Keys, Severity
+
+T = TypeVar("T")
+Sent = tuple[Any, ...]
+"""A command's name and arguments."""
 
 KEYS = Keys("t:")
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -17,15 +22,16 @@ class Recorder:
     """Stands in for a pipeline: notes the commands instead of sending them."""
 
     def __init__(self) -> None:
-        self.commands: list[tuple[Any, ...]] = []
+        self.commands: list[Sent] = []
 
-    def __getattr__(self, command: str):
+    def __getattr__(self, command: str) -> Callable[..., None]:
         return lambda *args: self.commands.append((command, *args))
 
 
-def run(query, *replies):
+def run(query: _queries.Query[T], *replies: list[Any]) -> tuple[T, list[list[Sent]]]:
     """Drive a query with canned replies; gives (result, commands of each round trip)."""
-    trips, commands = [], next(query)
+    trips: list[list[Sent]] = []
+    commands = next(query)
     try:
         for reply in replies:
             recorder = Recorder()
@@ -38,7 +44,7 @@ def run(query, *replies):
     raise AssertionError("the query wants more replies")
 
 
-def test_a_counter_reads_as_documented():
+def test_a_counter_reads_as_documented() -> None:
     fields = {"total": "12", "P0": "2", "P1": "10", "P2": "0", "P3": "0", "late": "3", "skewed": "1"}
     counter = parse_counter(
         "316-A", fields | {"first_seen": "1772366400.25", "last_seen": "1772366460", "version": "9"}
@@ -50,12 +56,12 @@ def test_a_counter_reads_as_documented():
     assert counter.last_seen == NOON + timedelta(minutes=1)
 
 
-def test_an_unknown_code_has_no_counter_and_no_rates():
+def test_an_unknown_code_has_no_counter_and_no_rates() -> None:
     assert parse_counter("316-A", {}) is None
     assert parse_rates("316-A", {}) is None
 
 
-def test_rates_read_as_documented():
+def test_rates_read_as_documented() -> None:
     rates = parse_rates(
         "316-A", {"10s": "5.5", "1m": "2", "baseline": "0.25", "state": "storm", "version": "3"}
     )
@@ -64,25 +70,25 @@ def test_rates_read_as_documented():
     assert (rates.baseline, rates.state) == (0.25, State.STORM)
 
 
-def test_all_counters_take_two_round_trips_however_many_codes_there_are():
+def test_all_counters_take_two_round_trips_however_many_codes_there_are() -> None:
     names = [f"316-C{n}" for n in range(200)]
     result, trips = run(_queries.counters(KEYS, None), [names], [{"total": "1"}] * 199 + [{}])
     assert len(trips) == 2
     assert [counter.code for counter in result] == names[:199]
 
 
-def test_top_orders_by_the_window_that_was_asked_for():
+def test_top_orders_by_the_window_that_was_asked_for() -> None:
     replies = [{"10s": "1", "1m": "3"}, {"10s": "2", "1m": "1"}, {"10s": "9", "1m": "2"}]
     result, _ = run(_queries.top(KEYS, 2, "1m"), [["316-A", "316-B", "316-C"]], replies)
     assert [item.code for item in result] == ["316-A", "316-C"]
 
 
-def test_top_refuses_a_window_that_there_is_not():
+def test_top_refuses_a_window_that_there_is_not() -> None:
     with pytest.raises(ValueError, match="10s, 1m, 5m, 15m, 1h"):
         next(_queries.top(KEYS, 2, "2m"))
 
 
-def test_a_series_has_every_minute_across_the_hour():
+def test_a_series_has_every_minute_across_the_hour() -> None:
     since, until = NOON - timedelta(minutes=2, seconds=30), NOON + timedelta(minutes=1, seconds=59)
     result, [commands] = run(
         _queries.series(KEYS, ["316-A"], since, until), [{"57": "4", "59": "6", "3": "99"}, {"1": "7"}]
@@ -100,7 +106,7 @@ def test_a_series_has_every_minute_across_the_hour():
     ]
 
 
-def test_a_series_is_asked_in_utc_whatever_the_zone():
+def test_a_series_is_asked_in_utc_whatever_the_zone() -> None:
     from zoneinfo import ZoneInfo
 
     since = datetime(2026, 3, 1, 21, 0, tzinfo=ZoneInfo("Asia/Tokyo"))
@@ -116,6 +122,6 @@ def test_a_series_is_asked_in_utc_whatever_the_zone():
         (NOON - timedelta(days=365), NOON, "hours are more than"),
     ],
 )
-def test_a_series_refuses_a_span_that_cannot_be(since, until, problem):
+def test_a_series_refuses_a_span_that_cannot_be(since: datetime, until: datetime, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         next(_queries.series(KEYS, ["316-A"], since, until))
