@@ -53,7 +53,7 @@ class DetectStage:
         view = asyncio.create_task(self.write_view())
         try:
             await self.faust.start()
-            while not (self.faust.crashed or self._failure or view.done()):
+            while not (self.faust.crashed or self._failure or view.done()):  # noqa: ASYNC110 - no event to wait for
                 await asyncio.sleep(CRASH_LOOK_S)
             reason = self._failure or self.faust.crash_reason or (view.exception() if view.done() else None)
             raise Failure(f"detect cannot go on: {type(reason).__name__}: {reason}") from reason

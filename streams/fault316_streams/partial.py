@@ -18,6 +18,9 @@ CHUNK_BITS: Final = 12
 
 FORMAT_VERSION: Final = 1
 
+USERS_LG_K: Final = 11
+"""2,048 registers, 4 bits each: about 1 KB when full, a few bytes for a few users; standard error 2.3 %."""
+
 SEVERITIES: Final = ("P0", "P1", "P2", "P3")
 """The order of `Contribution.severity`."""
 
@@ -52,9 +55,11 @@ class Contribution(msgspec.Struct, array_like=True):
     hosts: dict[str, int] = {}
     endpoints: dict[str, int] = {}
     exception_types: dict[str, int] = {}
-    users: bytes = b""
-    """A serialized HyperLogLog of user ids; empty where no event named a user."""
+    users: dict[int, bytes] = {}
+    """Epoch minute of the (placed) event → a serialized HyperLogLog of user ids. By minute, so that a storm counts
+    the users it hit and not those who were hit an hour before, at the beginning of a slow chunk."""
     samples: list[Sample] = []
+    """The newest event."""
 
     @property
     def total(self) -> int:

@@ -143,6 +143,8 @@ class Pipeline:
             self._look(state, state.window.panes.seconds_from(verdict.at_s + 1, high_s + 1), step)
         if state.judge.storm is None:
             state.window.recent.turn(low_s)
+        else:
+            state.window.recent.gather(state.judge.storm.started_s, low_s)
         state.window.panes.let_go(low_s, high_s)
         self._due_s[state.code] = low_s + SETTLE_EVERY_S
         if low_s - state.window.last_ms // 1_000 > CODE_KEPT_S and state.judge.phase == "quiet":

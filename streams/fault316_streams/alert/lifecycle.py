@@ -56,6 +56,7 @@ def advance(
     if verdict.transition is Transition.RESOLVED:
         state.ended = [*state.ended, state.storm_id][-ENDED_MAX:]
         state.storm_id = ""
+        window.recent.start_over()
     return alert
 
 
@@ -84,7 +85,7 @@ def _alert(
         score=round(verdict.score, 1),
         events=max(0, window.total - state.before),
         peak_per_s=round(verdict.peak_per_s, 3),
-        users=window.recent.users(),
+        users=window.recent.users(verdict.started_s),
         facets=Facets(**{name: _top(window.recent.facet(name)) for name in FACETS}),
         exemplars=[
             Exemplar(

@@ -47,9 +47,9 @@ def _main(values: list[FacetValue]) -> FacetValue | None:
 def _rate(per_s: float) -> str:
     if per_s >= 10:
         return f"{per_s:,.0f}/s"
-    if per_s >= 0.1:
-        return f"{per_s:.1f}/s"
-    return f"{per_s * 60:.1f}/min" if per_s >= 0.002 else f"{per_s * 3_600:.1f}/h"
+    if per_s >= 0.01:
+        return f"{per_s:.1f}/s" if per_s >= 0.1 else f"{per_s:.2f}/s"
+    return f"{per_s * 3_600:.1f}/h"
 
 
 def _duration(seconds: int) -> str:

@@ -15,7 +15,7 @@ from fault316_schemas import Registry
 from fault316_streams.intake.event import decode, sample
 from fault316_streams.intake.place import Timing, place
 from fault316_streams.intake.reject import Rejected, one_line
-from fault316_streams.partial import CHUNK_BITS, SEVERITIES, Contribution
+from fault316_streams.partial import CHUNK_BITS, SEVERITIES, USERS_LG_K, Contribution
 
 FACET_VALUES_MAX: Final = 16
 """Distinct values of a facet that one code keeps in one chunk; alerts show 5."""
@@ -31,12 +31,6 @@ CODES_PER_CHUNK_MAX: Final = 1_024
 
 OTHER_CODE: Final = "316-OTHER"
 """Counts the codes beyond the limit."""
-
-SAMPLES_MAX: Final = 2
-"""Samples a code and chunk; alerts show 5, out of many chunks."""
-
-HLL_LG_K: Final = 11
-"""2,048 registers, 4 bits each: about 1 KB when full, standard error 1.04/√2048 = 2.3 %."""
 
 _SEVERITY_INDEX = {severity: index for index, severity in enumerate(SEVERITIES)}
 
@@ -55,15 +49,31 @@ class Record(Protocol):
 class _Sum:
     """What a chunk says about one code so far."""
 
-    __slots__ = ("default_severity", "fresh", "said", "users")
+    __slots__ = ("default_severity", "fresh", "newest", "said", "touched", "users")
 
     def __init__(self, default_severity: int) -> None:
         """`default_severity`: index into `Contribution.severity`."""
         self.said = Contribution()
         self.default_severity = default_severity
-        self.users: hll_sketch | None = None
+        self.users: dict[int, hll_sketch] = {}
+        """By epoch minute."""
+        self.touched: set[int] = set()
+        """Minutes whose users grew since the last snapshot that told of this code."""
+        self.newest: Record | None = None
         self.fresh = 0
         """Events since the last snapshot that told of this code."""
+
+    def complete(self) -> None:
+        """Make ready for a snapshot what is too dear to do for each event."""
+        for minute in self.touched:
+            self.said.users[minute] = bytes(self.users[minute].serialize_compact())
+        self.touched.clear()
+        assert self.newest is not None
+        assert self.newest.value is not None
+        event = decode(self.newest.value)
+        assert not isinstance(event, Rejected)
+        self.said.samples = [sample(event, self.newest.value)]
+        self.fresh = 0
 
 
 class Chunk:
@@ -120,12 +130,13 @@ class Chunk:
             if event.exception is not None:
                 _tally(said.exception_types, event.exception.type, count)
             if event.user_id is not None:
-                if known.users is None:
-                    known.users = hll_sketch(HLL_LG_K, tgt_hll_type.HLL_4)
-                known.users.update(event.user_id)
-            if len(said.samples) < SAMPLES_MAX:
-                assert record.value is not None
-                said.samples.append(sample(event, record.value))
+                minute = ms // 60_000
+                users = known.users.get(minute)
+                if users is None:
+                    users = known.users[minute] = hll_sketch(USERS_LG_K, tgt_hll_type.HLL_4)
+                users.update(event.user_id)
+                known.touched.add(minute)
+            known.newest = record
         self.upto = records[-1].offset + 1
         self.log_ms = records[-1].timestamp
         return rejected
@@ -140,9 +151,7 @@ class Chunk:
         if limit is not None and len(changed) > limit:
             changed = dict(nlargest(limit, changed.items(), key=lambda item: item[1].fresh))
         for known in changed.values():
-            known.fresh = 0
-            if known.users is not None:
-                known.said.users = bytes(known.users.serialize_compact())
+            known.complete()
         return {code: known.said for code, known in changed.items()}
 
     def _sum_of(self, code: str) -> _Sum:

@@ -7,7 +7,7 @@ from fault316_streams.partial import FORMAT_VERSION, Contribution, Partial, enco
 
 MESSAGE_BYTES_MAX: Final = 512 * 1024
 """Half of what a broker takes by default. One code of one chunk stays below: 40 KB of facets, at most 4,096
-seconds of 10 bytes, two samples of 4 KB, 1 KB of users."""
+seconds of 10 bytes, one sample of 4 KB, 1 KB of users a minute."""
 
 
 class Message(NamedTuple):

@@ -112,7 +112,7 @@ def _take_in(state: WindowState, known: Open | None, partial: Partial, said: Con
     if said.first_ms:
         state.first_ms = min(state.first_ms or said.first_ms, said.first_ms)
         state.last_ms = max(state.last_ms, said.last_ms)
-    state.recent.present.add(said, before)
+    state.recent.add(said, before)
     return Merged(outcome, _count_seconds(state.panes, said, before))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from datasketches import hll_sketch, hll_union
 
-from fault316_streams.partial import Contribution, Sample
+from fault316_streams.partial import USERS_LG_K, Contribution, Sample
 
 VALUES_MAX: Final = 64
 """Distinct values kept of a facet in one generation; the others are counted under OTHER. 4 facets of 64
@@ -17,8 +17,8 @@ values of up to 128 characters: at most 40 kB a generation, usually some hundred
 SAMPLES_MAX: Final = 5
 OTHER: Final = ""
 TURN_S: Final = 60
-USERS_LG_K: Final = 10
-"""1,024 registers: 1 kB, standard error about 3 %."""
+USERS_MINUTES: Final = 10
+"""Minutes whose users are kept apart: about 1 KB each at the most."""
 
 FACETS: Final = ("services", "hosts", "endpoints", "exception_types")
 
@@ -31,7 +31,6 @@ class Generation(msgspec.Struct, array_like=True):
     hosts: dict[str, int] = {}
     endpoints: dict[str, int] = {}
     exception_types: dict[str, int] = {}
-    users: bytes = b""
     samples: list[Sample] = []
 
     def add(self, new: Contribution, known: Contribution | None) -> None:
@@ -41,28 +40,49 @@ class Generation(msgspec.Struct, array_like=True):
         for facet in FACETS:
             before = getattr(known, facet) if known else {}
             _add_values(getattr(self, facet), getattr(new, facet), before)
-        # A sketch cannot be subtracted, and needs not: a union counts nobody twice.
-        if new.users and not (known and known.users == new.users):
-            self.users = union(self.users, new.users)
         ids = {sample.id for sample in self.samples}
         fresh = [sample for sample in new.samples if sample.id not in ids]
         self.samples = (fresh + self.samples)[:SAMPLES_MAX]
 
 
 class Recent(msgspec.Struct, array_like=True):
-    """The present and the last generation."""
+    """The present and the last generation, and the users of the last minutes."""
 
     present: Generation = msgspec.field(default_factory=Generation)
     last: Generation = msgspec.field(default_factory=Generation)
     turned_s: int = 0
+    user_sketches: dict[int, bytes] = {}
+    """Epoch minute → a serialized HyperLogLog of user ids."""
+
+    def add(self, new: Contribution, known: Contribution | None) -> None:
+        """Take in what `new` says beyond `known`, an earlier statement about the same range."""
+        self.present.add(new, known)
+        for minute, sketch in new.users.items():
+            # A sketch cannot be subtracted, and needs not: a union counts nobody twice.
+            if known is None or known.users.get(minute) != sketch:
+                self.user_sketches[minute] = union(self.user_sketches.get(minute, b""), sketch)
 
     def turn(self, now_s: int) -> None:
-        """Begin a new generation if the present one is a minute old."""
+        """In quiet times: begin a new generation if the present one is a minute old, forget old users."""
         if now_s - self.turned_s >= TURN_S:
             stale = now_s - self.turned_s >= 2 * TURN_S
             self.last = Generation() if stale else self.present
             self.present = Generation()
             self.turned_s = now_s
+        for minute in self._old_minutes(now_s):
+            del self.user_sketches[minute]
+
+    def gather(self, started_s: int, now_s: int) -> None:
+        """In a storm: nothing of it is forgotten, so its older minutes become one."""
+        for minute in self._old_minutes(now_s):
+            sketch = self.user_sketches.pop(minute)
+            if minute >= started_s // 60:
+                first = started_s // 60
+                self.user_sketches[first] = union(self.user_sketches.get(first, b""), sketch)
+
+    def start_over(self) -> None:
+        """A storm is over: the next one's facets and samples are its own."""
+        self.present, self.last = Generation(), Generation()
 
     def severity(self) -> list[int]:
         """Events as P0…P3."""
@@ -75,14 +95,20 @@ class Recent(msgspec.Struct, array_like=True):
             values[value] = values.get(value, 0) + events
         return values
 
-    def users(self) -> int:
-        """Distinct users, estimated."""
-        sketch = union(self.last.users, self.present.users)
+    def users(self, since_s: int) -> int:
+        """Distinct users since that minute, estimated."""
+        sketch = b""
+        for minute, users in self.user_sketches.items():
+            if minute >= since_s // 60:
+                sketch = union(sketch, users)
         return round(hll_sketch.deserialize(sketch).get_estimate()) if sketch else 0
 
     def samples(self) -> list[Sample]:
         """The newest samples first."""
         return (self.present.samples + self.last.samples)[:SAMPLES_MAX]
+
+    def _old_minutes(self, now_s: int) -> list[int]:
+        return [minute for minute in self.user_sketches if minute < now_s // 60 - USERS_MINUTES]
 
 
 def union(one: bytes, other: bytes) -> bytes:

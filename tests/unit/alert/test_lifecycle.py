@@ -2,11 +2,10 @@
 
 import re
 
-from story import CODE, Story, T
-
 from fault316_schemas import StormAlert
 from fault316_streams.partial import Contribution, Sample
 from fault316_streams.state import decode_state, encode_state
+from story import CODE, Story, T
 
 
 def test_ids_are_a_function_of_the_state() -> None:
@@ -38,7 +37,7 @@ def test_an_alert_says_what_since_when_how_badly_whom_and_what_to_do() -> None:
     """The five questions of the person who is woken."""
     story = Story().at(1, 60)
     state = story.state
-    state.window.recent.present.add(
+    state.window.recent.add(
         Contribution(
             severity=[400, 0, 0, 0],
             services={"checkout": 380, "cart": 20},
@@ -57,9 +56,19 @@ def test_an_alert_says_what_since_when_how_badly_whom_and_what_to_do() -> None:
     assert "database pool" in opened.runbook
     assert re.fullmatch(
         r"Orders cannot be submitted \(316-ORDER-SUBMIT-ERR, P0\): 300/s since \d\d:\d\d:\d\d UTC, "
-        r"normally 0\.\d/s, mostly checkout, PoolTimeout\.",
+        r"normally 0\.\d+/s, mostly checkout, PoolTimeout\.",
         opened.summary,
     )
+
+
+def test_the_next_storm_speaks_for_itself() -> None:
+    """Facets and samples of the last one are not shown again."""
+    story = Story().at(1, 60)
+    story.state.window.recent.add(Contribution(services={"checkout": 900}), None)
+    story.at(300, 10).at(1, 100).at(300, 1)
+    first, *_, last = story.alerts
+    assert first.facets.services[0].value == "checkout"
+    assert (last.transition, last.facets.services) == ("opened", [])
 
 
 def test_the_end_says_how_long_and_how_many() -> None:

@@ -2,38 +2,55 @@
 
 from datasketches import hll_sketch
 
-from fault316_streams.partial import Contribution
-from fault316_streams.window.recent import OTHER, VALUES_MAX, Recent, union
+from fault316_streams.partial import USERS_LG_K, Contribution
+from fault316_streams.window.recent import OTHER, USERS_MINUTES, VALUES_MAX, Recent, union
 
 
 def sketch(users: range) -> bytes:
-    made = hll_sketch(10)
+    made = hll_sketch(USERS_LG_K)
     for user in users:
         made.update(f"u{user}")
     return bytes(made.serialize_compact())
 
 
+def heard(*minutes: tuple[int, range]) -> Recent:
+    """What remains of contributions with these users in these minutes."""
+    recent = Recent()
+    for minute, users in minutes:
+        recent.add(Contribution(users={minute: sketch(users)}), None)
+    return recent
+
+
 def test_users_seen_by_two_partitions_count_once() -> None:
     """Union, not sum: 3,000 and 3,000 with 1,000 in common are about 5,000."""
-    recent = Recent()
-    recent.present.add(Contribution(users=sketch(range(3_000))), None)
-    recent.present.add(Contribution(users=sketch(range(2_000, 5_000))), None)
-    assert 0.9 * 5_000 < recent.users() < 1.1 * 5_000
+    recent = heard((100, range(3_000)), (100, range(2_000, 5_000)))
+    assert 0.9 * 5_000 < recent.users(6_000) < 1.1 * 5_000
 
 
 def test_few_users_are_counted_nearly_exactly() -> None:
     """A dozen users are a dozen."""
     assert union(b"", sketch(range(12))) == sketch(range(12))
-    recent = Recent()
-    recent.present.add(Contribution(users=sketch(range(12))), None)
-    assert recent.users() == 12
+    assert heard((100, range(12))).users(6_000) == 12
+
+
+def test_only_users_since_the_storm_started_are_its_users() -> None:
+    """Those who were hit a minute before are not."""
+    assert heard((99, range(50)), (100, range(40, 60))).users(6_000) == 20
+
+
+def test_a_long_storm_forgets_no_user_and_stays_small() -> None:
+    """Its older minutes become one; minutes from before it go."""
+    recent = heard(*((minute, range(minute, minute + 2)) for minute in range(90, 160)))
+    recent.gather(6_000, 9_600)
+    assert recent.users(6_000) == 61
+    assert len(recent.user_sketches) <= USERS_MINUTES + 1
 
 
 def test_facet_values_beyond_the_limit_are_counted_as_other() -> None:
     """Bounded memory, and no event vanishes from the shares."""
     recent = Recent()
     for i in range(100):
-        recent.present.add(Contribution(hosts={f"host-{i}": 1}), None)
+        recent.add(Contribution(hosts={f"host-{i}": 1}), None)
     hosts = recent.facet("hosts")
     assert len(hosts) == VALUES_MAX + 1
     assert hosts[OTHER] == 100 - VALUES_MAX
@@ -44,7 +61,7 @@ def test_what_is_two_minutes_old_is_forgotten() -> None:
     """Each turn keeps one earlier generation, and a long silence none."""
     recent = Recent()
     recent.turn(1_000)
-    recent.present.add(Contribution(services={"shop": 1}), None)
+    recent.add(Contribution(services={"shop": 1}), None)
     recent.turn(1_060)
     assert recent.facet("services") == {"shop": 1}
     recent.turn(1_500)
