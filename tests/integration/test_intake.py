@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import orjson
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from confluent_kafka import Producer
 
 from fault316_schemas import Registry
 from fault316_schemas.dead_letter import DeadLetter
@@ -346,6 +348,19 @@ async def test_a_long_tail_of_codes_is_said_to_the_last_one(topics: WorkerSettin
     expected = await produce(topics, values)
     async with running(topics), Said(topics) as said:
         await all_said(said, expected)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_events_of_another_client_are_counted_however_it_compresses(
+    topics: WorkerSettings, compression: str
+) -> None:
+    """A batch that cannot be unpacked would stop its partition."""
+    producer = Producer({"bootstrap.servers": topics.bootstrap_servers, "compression.type": compression})
+    for _, _, value in events(0, 100):
+        producer.produce(topics.topics.events, value)
+    assert await asyncio.to_thread(producer.flush, 20) == 0
+    async with running(topics) as intake:
+        await has_read(intake, 100)
 
 
 async def test_transactions_leave_no_lag_at_the_end_of_the_log(topics: WorkerSettings) -> None:
