@@ -1,5 +1,6 @@
 """`/healthz`, `/readyz` and `/metrics`."""
 
+import errno
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
@@ -43,6 +44,7 @@ class HttpServer:
             )
         self._authorization = f"Bearer {token}".encode() if token else None
         self._host, self._port = settings.http_host, settings.http_port
+        self._port_is_wish = "http_port" not in settings.model_fields_set
         self._metrics = metrics
         self._alive = alive
         self._components = components
@@ -68,7 +70,7 @@ class HttpServer:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
+            await self._listen(self._runner)
         except OSError as error:
             await self.stop()
             raise Failure(
@@ -76,6 +78,15 @@ class HttpServer:
                 "set FAULT316_HTTP_PORT to another port, or to 0 for a free one"
             ) from error
         log.info("listening", host=self._host, port=self.port)
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        """On the port asked for. The default one is only a wish: a second worker on a machine takes another."""
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not self._port_is_wish:
+                raise
+            await web.TCPSite(runner, self._host, 0).start()
 
     async def stop(self) -> None:
         """Close the port. May be called twice."""

@@ -154,6 +154,21 @@ async def test_a_taken_port_is_one_line_that_says_what_to_do() -> None:
             await Worker(http_port=other.getsockname()[1]).server.start()
 
 
+async def test_the_second_worker_of_a_machine_takes_another_port() -> None:
+    """The default port is a wish; only one that was asked for is insisted on."""
+    first, second = (
+        HttpServer(WorkerSettings(_env_file=None), Metrics(), Part("watchdog", Status(True, "ok")), [])
+        for _ in range(2)
+    )
+    try:
+        await first.start()
+        await second.start()
+        assert first.port != second.port
+    finally:
+        await first.stop()
+        await second.stop()
+
+
 class Nothing:
     """A detect stage in which nothing changes."""
 
