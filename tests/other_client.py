@@ -105,7 +105,7 @@ class OtherView:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self.prefix = settings.redis_prefix
-        self.redis: redis.Redis = redis.from_url(**settings.redis_options())
+        self.redis: Any = redis.from_url(**settings.redis_options())
 
     def counter(self, code: str) -> dict[str, str]:
         """HGETALL of a code's counter."""
@@ -131,7 +131,7 @@ class OtherView:
                 minutes[int(hour) // 60 + int(minute)] += int(events)
         return minutes
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """Every key that has to do with the prefix, guards too."""
         return sorted(self.redis.scan_iter(f"*{self.prefix}*"))
 

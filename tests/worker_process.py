@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from fault316_streams.embedded.process import free_port
 from fault316_streams.settings import WorkerSettings
@@ -46,7 +46,7 @@ def fault316(settings: WorkerSettings, *arguments: str, stdin: str = "", **more:
 class WorkerProcess:
     """One worker, with its log in a file and its own HTTP port."""
 
-    command = [*FAULT316, "worker"]
+    command: ClassVar[list[str]] = [*FAULT316, "worker"]
 
     def __init__(self, settings: WorkerSettings, log: Path, *options: str, **more: object) -> None:
         """It starts at once. `options` of the command line; `more` settings."""
@@ -55,7 +55,11 @@ class WorkerProcess:
         chosen = {"http_port": self.http_port, "log_format": "json"} | more
         with log.open("wb") as file:
             self._process = subprocess.Popen(
-                [*self.command, *options], env=environment(settings, **chosen), stdout=file, stderr=file
+                [*self.command, *options],
+                env=environment(settings, **chosen),
+                cwd=log.parent,
+                stdout=file,
+                stderr=file,
             )
 
     @property
