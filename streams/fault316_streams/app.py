@@ -13,6 +13,7 @@ logs.configure(settings.log_format, settings.log_level)
 worker = Worker(settings)
 assert worker.detect is not None
 app = worker.detect.faust
+app.prepare = worker.prepare
 
 
 @app.task  # type: ignore[untyped-decorator]

@@ -1,6 +1,6 @@
 """The Faust application: one agent over the partials topic, one table of code states."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -17,6 +17,22 @@ MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 """As the partials topic: a chunk of many codes in one message."""
 
 
+class App(faust.App):  # type: ignore[misc]  # Faust has no types
+    """Faust's app, ours in how it starts."""
+
+    prepare: Callable[[], Awaitable[None]] | None = None
+    """Runs before anything of Faust starts, which fails where a topic is missing."""
+
+    async def on_first_start(self) -> None:
+        """Faust would make folders for tables on disk; ours are in memory."""
+
+    async def on_start(self) -> None:
+        """See `prepare`."""
+        if self.prepare:
+            await self.prepare()
+        await super().on_start()
+
+
 def build_faust_app(
     settings: WorkerSettings, detector: Detector, on_failure: Callable[[BaseException], None]
 ) -> Any:
@@ -25,7 +41,7 @@ def build_faust_app(
     Settings that differ from Faust's defaults do so for a reason: see docs/architecture.md, "What Faust does".
     """
     topics = settings.topics
-    app = faust.App(
+    app = App(
         topics.detect_group,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers.split(",")],
         broker_credentials=_credentials(settings),

@@ -31,7 +31,8 @@ async def ensure_topics(settings: WorkerSettings) -> list[TopicReport]:
     """Create what is missing; check what is there. May be called by any number of workers at once.
 
     Raises:
-        Failure: Kafka does not answer, refuses, or a topic that was there before cannot be used as it is.
+        Failure: Kafka does not answer or refuses (its cause is then the error), or a topic that was there before
+            cannot be used as it is.
     """
     specs = topic_specs(settings)
     admin = AIOKafkaAdminClient(**settings.kafka_options())
@@ -42,8 +43,10 @@ async def ensure_topics(settings: WorkerSettings) -> list[TopicReport]:
         old = [spec for spec in specs if spec.name not in created]
         _check_partitions(old, partitions)
         _check_config(old, await _configs(admin, old))
-    except KafkaConnectionError:
-        raise Failure(f"no Kafka answers at {settings.bootstrap_servers}: `fault316 up` starts one") from None
+    except KafkaConnectionError as error:
+        raise Failure(
+            f"no Kafka answers at {settings.bootstrap_servers}: `fault316 up` starts one"
+        ) from error
     except (KafkaError, OSError) as error:
         raise Failure(f"topics at {settings.bootstrap_servers}: {error}") from error
     finally:
@@ -90,8 +93,8 @@ async def _led_partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[
                 ):
                     return {topic["topic"]: len(topic["partitions"]) for topic in found}
                 await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise Failure(f"topics {', '.join(names)}: no leader after {LEADERS_LIMIT_S:.0f} s") from None
+    except TimeoutError as error:
+        raise Failure(f"topics {', '.join(names)}: no leader after {LEADERS_LIMIT_S:.0f} s") from error
 
 
 def _check_partitions(specs: Iterable[TopicSpec], partitions: dict[str, int]) -> None:

@@ -109,9 +109,13 @@ class Worker:
             await self.http.stop()
             log.info("stopped")
 
-    async def beside(self) -> None:
-        """Everything but Faust, for a worker that Faust itself runs (`faust -A fault316_streams.app worker`)."""
+    async def prepare(self) -> None:
+        """What comes before Faust, for a worker that Faust itself runs (`faust -A fault316_streams.app worker`)."""
         await self.http.start()
+        await self._kafka.wait()
+
+    async def beside(self) -> None:
+        """Everything but Faust, for the same; after `prepare`."""
         try:
             async with asyncio.TaskGroup() as group:
                 for coroutine in self._services():
