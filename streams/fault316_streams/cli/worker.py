@@ -3,17 +3,16 @@
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 import uvloop
 
 from fault316_streams import logs
 from fault316_streams.settings import Stages, WorkerSettings
-
-if TYPE_CHECKING:
-    from fault316_streams.worker import Worker
+from fault316_streams.supervisor import Supervisor
 
 
 def worker(
@@ -28,6 +27,9 @@ def worker(
         typer.Option(min=0, max=65_535, help="Port of /healthz, /readyz, /metrics; 0: a free one."),
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="human or json. Default: by the terminal.")] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Run so many workers, and start again those that end.")
+    ] = 1,
 ) -> None:
     """Count faults and detect storms until stopped (Ctrl-C or SIGTERM).
 
@@ -41,13 +43,25 @@ def worker(
     }
     settings = WorkerSettings(**{name: value for name, value in given.items() if value is not None})
     logs.configure(settings.log_format, settings.log_level)
+    if processes > 1:
+        commands = [_command(settings, stages, policy, number) for number in range(processes)]
+        asyncio.run(_until_stopped(Supervisor(commands).run))
+        return
     # Faust and scipy take a second to import; `fault316 --help` should not.
     from fault316_streams.worker import Worker
 
-    uvloop.run(_run(Worker(settings, stages)))
+    uvloop.run(_until_stopped(Worker(settings, stages).run))
 
 
-async def _run(worker: "Worker") -> None:
+def _command(settings: WorkerSettings, stages: Stages, policy: Path | None, number: int) -> list[str]:
+    """One of several workers: the same options, and the next HTTP port each."""
+    port = settings.http_port + number if settings.http_port else 0
+    command = ["-m", "fault316_streams.cli", "worker", "--stages", stages, "--http-port", str(port)]
+    command += ["--log-format", settings.log_format] if settings.log_format != "auto" else []
+    return command + (["--policy", str(policy)] if policy else [])
+
+
+async def _until_stopped(run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     stop = asyncio.Event()
 
     def ask_to_stop() -> None:
@@ -58,4 +72,4 @@ async def _run(worker: "Worker") -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask_to_stop)
-    await worker.run(stop)
+    await run(stop)
