@@ -110,6 +110,14 @@ class WorkerProcess:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(STOP_LIMIT_S)
 
+    def pause(self) -> None:
+        """It hangs, as on an overloaded machine, and does not know."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """It goes on where it was paused."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """As a crash would; does nothing where it is gone already."""
         self._process.kill()

@@ -15,17 +15,18 @@ class Supervisor:
     """Starts a worker again when it has ended with an error, as any supervisor does."""
 
     def __init__(self, workers: Workers, settings: WorkerSettings) -> None:
-        self._start = lambda: workers.start(settings)
-        self.worker: WorkerProcess = self._start()
+        self._workers = workers
+        self._settings = settings
+        self.worker = workers.start(settings)
         self.exits: list[int] = []
 
-    def look(self) -> bool:
-        """Look after it. Always true, for conditions."""
+    def look(self) -> WorkerProcess:
+        """The worker, a new one where it had ended."""
         if (code := self.worker.exit_code) is not None:
             assert code != 0, "a worker that gives up says so"
             self.exits.append(code)
-            self.worker = self._start()
-        return True
+            self.worker = self._workers.start(self._settings)
+        return self.worker
 
 
 def test_everything_is_counted_when_kafka_was_killed_under_load(
@@ -38,7 +39,7 @@ def test_everything_is_counted_when_kafka_was_killed_under_load(
     with EventFlow(fragile) as flow:
         until(lambda: view.totals().total() > 500)
         pair.stop_kafka(kill=True)
-        said = until(lambda: supervisor.look() and supervisor.worker.waits_for("intake"))
+        said = until(lambda: supervisor.look().waits_for("intake"))
         assert "kafka" in said
         pair.start_kafka()
         so_far = flow.produced.total()
@@ -50,16 +51,18 @@ def test_everything_is_counted_when_kafka_was_killed_under_load(
     view.close()
 
 
-def test_a_worker_waits_for_kafka_and_says_so(
+def test_a_worker_waits_for_kafka_at_its_start_and_stops_without_it(
     pair: Embedded, fragile: WorkerSettings, workers: Workers
 ) -> None:
-    """It needs no order of starting."""
+    """It needs no order of starting, nor of stopping."""
     pair.stop_kafka()
     worker = workers.start(fragile)
     try:
-        said = until(lambda: worker.waits_for("kafka"))
         until(lambda: fragile.bootstrap_servers in worker.waits_for("kafka"))
-        assert said.startswith("waiting: ")
+        pair.start_kafka()
+        worker.ready()
+        pair.stop_kafka(kill=True)
+        until(lambda: worker.waits_for("intake"))
+        assert worker.stop() == 0
     finally:
         pair.start_kafka()
-    worker.ready()

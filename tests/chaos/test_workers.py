@@ -90,3 +90,27 @@ def test_a_restarted_worker_counts_on_and_ends_the_storm_that_it_finds(
     assert worker.stop() == 0
     alerts.close()
     view.close()
+
+
+def test_a_worker_that_wakes_too_late_disturbs_nothing(impatient: WorkerSettings, workers: Workers) -> None:
+    """It hung until another had its partitions; what it still says and writes then is known already."""
+    sleeper, other = workers.start(impatient), workers.start(impatient)
+    sleeper.ready(), other.ready()
+    until(lambda: partitions(sleeper) == partitions(other) == 2)
+    alerts = OtherConsumer(impatient, impatient.topics.alerts)
+    view = OtherView(impatient)
+    with EventFlow(impatient) as flow:
+        until(lambda: view.totals().total() > 500)
+        sleeper.pause()
+        until(lambda: partitions(other) == 4, deadline_s=MOVED_LIMIT_S)
+        storms(flow, alerts, STORMS[0])
+        sleeper.wake()
+        until(lambda: partitions(sleeper) == partitions(other) == 2, deadline_s=MOVED_LIMIT_S)
+        storms(flow, alerts, STORMS[1])
+    until(lambda: view.totals() == flow.produced)
+    assert (sleeper.stop(), other.stop()) == (0, 0)
+    assert view.totals() == flow.produced
+    for code in flow.produced:
+        assert transitions(alerts, code)[:1] == ["opened"]
+    alerts.close()
+    view.close()
