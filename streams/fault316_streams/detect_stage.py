@@ -9,7 +9,7 @@ from fault316_streams.detect import PolicyBook
 from fault316_streams.detector import Detector
 from fault316_streams.errors import Failure
 from fault316_streams.faust_app import build_faust_app
-from fault316_streams.health import Component
+from fault316_streams.health import Component, Status
 from fault316_streams.metrics import Metrics
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.sinks.alerts import AlertTopic
@@ -37,10 +37,20 @@ class DetectStage:
         self._writer = ViewWriter(self._view, self.detector.changes, settings.redis_flush_ms / 1_000, metrics)
         self._failure: BaseException | None = None
         self.faust: Any = build_faust_app(settings, self.detector, self._fail)
-        self.components: list[Component] = [self.detector, self._writer, self._alerts]
+        self.components: list[Component] = [self, self._writer, self._alerts]
+
+    def status(self) -> Status:
+        """See `Component`: the detector's, once Faust has recovered the tables after a rebalance."""
+        if self.faust.in_recovery:
+            return Status(False, "waiting: for the tables to be recovered from their changelog")
+        return self.detector.status()
 
     def progress(self) -> Progress:
-        """See `Watched`: there is work where the partials topic holds more than was read."""
+        """See `Watched`: there is work where the partials topic, or in recovery the changelog, holds more."""
+        if self.faust.in_recovery:
+            return Progress(
+                sum(offset or 0 for offset in self.faust.tables.recovery.active_offsets.values()), True
+            )
         return Progress(self.detector.heard, self._lag() > 0)
 
     async def run(self) -> None:

@@ -9,6 +9,7 @@ from faust.auth import SASLCredentials
 
 from fault316_schemas import Connection
 from fault316_streams.detector import Detector
+from fault316_streams.faust_consumer import Transport
 from fault316_streams.settings import WorkerSettings
 
 log = structlog.get_logger("fault316.detect")
@@ -31,6 +32,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust has no types
         if self.prepare:
             await self.prepare()
         await super().on_start()
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
 
 
 def build_faust_app(
