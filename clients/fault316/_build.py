@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TypedDict
 
 from fault316._exception import describe
-from fault316._text import attribute, name, text
+from fault316._text import attributes, name, text
 from fault316_schemas import FaultEvent, Layer, Resources, Severity, Trigger
 
 
@@ -54,7 +54,7 @@ _PLAIN = ("severity", "count", "layer", "trigger", "duration_ms", "resources")
 
 
 def build(identity: Identity, code: str, details: Details) -> FaultEvent:
-    """Make the event.
+    """Make the event, without the secrets that its texts and attributes hold (see `fault316_schemas.scrub`).
 
     Raises:
         TypeError: a detail that there is not.
@@ -66,7 +66,7 @@ def build(identity: Identity, code: str, details: Details) -> FaultEvent:
     exception = details.get("exception")
     described = describe(exception) if exception is not None else None
     message = details.get("message") or (described.message if described else None)
-    attributes = details.get("attributes")
+    extra = details.get("attributes")
     fields = {key: given[key] for key in _PLAIN if key in given}
     fields |= {key: name(given[key]) for key in _NAMES if key in given}
     return FaultEvent.model_validate(
@@ -82,9 +82,7 @@ def build(identity: Identity, code: str, details: Details) -> FaultEvent:
             "occurred_at": details.get("occurred_at") or datetime.now(UTC),
             "message": text(message),
             "exception": described,
-            "attributes": {key: attribute(value) for key, value in attributes.items()}
-            if attributes
-            else None,
+            "attributes": attributes(extra) if extra else None,
             **fields,
         }
     )

@@ -7,6 +7,7 @@ from typing import Self, Unpack
 from fault316._build import Details, Identity, build
 from fault316._outbox import Outbox
 from fault316_schemas import Connection, FaultEvent
+from fault316_schemas.scrub import scrub_event, scrub_fields
 
 START_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
@@ -24,7 +25,8 @@ class Reporter:
                 await reporter.report("316-ORDER-SUBMIT-ERR", exception=error, user_id=order.user_id)
                 raise
 
-    Events are buffered and sent in batches in the background, acknowledged by all in-sync replicas and without
+    Passwords, tokens, card numbers and the like are taken out of every text before it leaves the process (see
+    docs/security.md). Events are buffered and sent in batches in the background, acknowledged by all in-sync replicas and without
     repeats. While Kafka is away they wait, up to 32 MiB; `pending`, `sent` and `dropped` say how many events
     there are of each, and every loss is logged under the logger `fault316`.
 
@@ -50,7 +52,17 @@ class Reporter:
         component: str | None = None,
         full_wait_s: float = FULL_WAIT_S,
     ) -> None:
-        self._identity = Identity(service, host or socket.gethostname(), version, environment, component)
+        self._identity = Identity(
+            **scrub_fields(
+                {
+                    "service": service,
+                    "host": host or socket.gethostname(),
+                    "version": version,
+                    "environment": environment,
+                    "component": component,
+                }
+            )
+        )
         build(self._identity, "316-OTHER", {})  # a wrong identity shows here, not with the first fault
         self._connection = connection or Connection()
         self._full_wait_s = full_wait_s
@@ -107,11 +119,14 @@ class Reporter:
             RuntimeError: the reporter is not started, or closed.
         """
         event = build(self._identity, code, details)
-        await self.report_event(event)
+        await self._put(event)
         return event.id
 
     async def report_event(self, event: FaultEvent) -> bool:
-        """Send an event made elsewhere, as it is; False if it had to be dropped."""
+        """Send an event made elsewhere, as it is but for secrets; False if it had to be dropped."""
+        return await self._put(scrub_event(event))
+
+    async def _put(self, event: FaultEvent) -> bool:
         return await self._outbox.put(event.to_json(), self._full_wait_s)
 
     async def flush(self, timeout: float = CLOSE_TIMEOUT_S) -> bool:

@@ -105,7 +105,7 @@ def _messages(examples: Mapping[str, Mapping[str, Json]]) -> Json:
         ),
         "deadLetter": _message(
             "DeadLetter",
-            {"type": "string", "format": "binary", "description": "The refused bytes as they were."},
+            {"type": "string", "format": "binary", "description": "The refused bytes, without secrets."},
             {"type": "string", "pattern": DEAD_LETTER_KEY_PATTERN, "description": "topic:partition:offset"},
             contentType="application/octet-stream",
             headers=_dead_letter_headers(),
@@ -146,6 +146,10 @@ def _dead_letter_headers() -> Json:
             "original-bytes": text("How long the refused value was.", pattern="^[0-9]+$"),
             "truncated": text(
                 f"Whether the value was cut at {DEAD_LETTER_BYTES_MAX} bytes; default false.",
+                enum=["true", "false"],
+            ),
+            "scrubbed": text(
+                "Whether secrets in the value were replaced by `[scrubbed]`; default false.",
                 enum=["true", "false"],
             ),
             "rejected-by": text("The version of fault316 that refused it."),

@@ -1,4 +1,4 @@
-"""Dead letters: the records that did not decode, kept whole with the reason, on their own topic."""
+"""Dead letters: the records that did not decode, kept whole but for secrets, with the reason, on their own topic."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,6 +49,8 @@ class DeadLetter:
     at: datetime
     """When it was refused."""
     value: bytes
+    scrubbed: bool = False
+    """Whether secrets in `value` were replaced, so that it is not the original to the byte."""
     retried_as: str | None = None
     """On a marker, which has no value: where the letter of the same key was sent again to."""
 
@@ -74,5 +76,6 @@ class DeadLetter:
             rejected_by=texts.get("rejected-by", "unknown"),
             at=datetime.fromtimestamp(timestamp_ms / 1000, UTC),
             value=value,
+            scrubbed=texts.get("scrubbed") == "true",
             retried_as=texts.get("retried-as"),
         )

@@ -184,6 +184,7 @@ def _as_dict(row: Row, found: Found) -> dict[str, Any]:
         "service": row.service,
         "original_bytes": letter.original_bytes,
         "truncated": letter.truncated,
+        "scrubbed": letter.scrubbed,
         "rejected_by": letter.rejected_by,
         "retried_as": found.retried.get(letter.key),
     }

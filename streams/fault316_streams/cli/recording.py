@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 from fault316_schemas import FaultEvent
 from fault316_schemas.event import EVENT_BYTES_MAX
 from fault316_streams.errors import explain
-from fault316_streams.intake.reject import one_line
+from fault316_streams.intake.reject import shown
 
 ERROR_CHARS_MAX: Final = 200
 
@@ -129,7 +129,7 @@ def _judged(number: int, value: bytes) -> Recorded | BadLine:
     try:
         event = FaultEvent.from_json(value)
     except ValidationError as error:
-        return BadLine(number, one_line(explain(error, prefix=""), ERROR_CHARS_MAX))
+        return BadLine(number, shown(explain(error, prefix=""), ERROR_CHARS_MAX))
     except ValueError as error:
-        return BadLine(number, one_line(f"not JSON: {error}", ERROR_CHARS_MAX))
+        return BadLine(number, shown(f"not JSON: {error}", ERROR_CHARS_MAX))
     return Recorded(number, value, event.occurred_at, event.count)

@@ -22,7 +22,7 @@ from fault316_schemas.event import (
     NAME_CHARS_MAX,
 )
 from fault316_streams.intake.explain import DEPTH_MAX, explain
-from fault316_streams.intake.reject import Rejected, one_line
+from fault316_streams.intake.reject import Rejected, shown
 from fault316_streams.partial import Sample
 
 FLAT_BYTES_MAX: Final = 1_024
@@ -95,13 +95,13 @@ def decode(value: bytes | None) -> HotEvent | Rejected:
 
 
 def sample(event: HotEvent, value: bytes) -> Sample:
-    """The event as something to start looking from; cut and escaped for people's eyes."""
+    """The event as something to start looking from; scrubbed, cut and escaped for people's eyes."""
     try:
         fields = _decode_sample(value)
     except (msgspec.MsgspecError, RecursionError):
         fields = _SampleFields()
     return Sample(
-        one_line(event.id, ID_CHARS_MAX),
+        shown(event.id, ID_CHARS_MAX),
         _text(fields.request_id, NAME_CHARS_MAX),
         _text(fields.trace_id, NAME_CHARS_MAX),
         _text(fields.message, MESSAGE_CHARS_MAX),
@@ -109,7 +109,7 @@ def sample(event: HotEvent, value: bytes) -> Sample:
 
 
 def _text(value: Any, chars_max: int) -> str | None:
-    return one_line(value, chars_max) if isinstance(value, str) and value else None
+    return shown(value, chars_max) if isinstance(value, str) and value else None
 
 
 def _is_decodable(value: bytes) -> bool:

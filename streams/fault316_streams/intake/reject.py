@@ -1,7 +1,12 @@
-"""Why an event is refused. Bad input is a value with a reason, never an exception."""
+"""Why an event is refused, and how what others wrote is shown. Bad input is a value with a reason, never an exception."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from fault316_schemas.scrub import scrub_text
+
+SLACK_CHARS: Final = 4_096
+"""Looked at for secrets beyond what is shown, so that the cut hides none."""
 
 
 class Reason(StrEnum):
@@ -28,6 +33,11 @@ class Rejected(NamedTuple):
 
     reason: Reason
     error: str
+
+
+def shown(text: str, chars_max: int) -> str:
+    """What others wrote, for people's eyes: without secrets, cut, on one line."""
+    return one_line(scrub_text(text[: chars_max + SLACK_CHARS]), chars_max)
 
 
 def one_line(text: str, chars_max: int) -> str:

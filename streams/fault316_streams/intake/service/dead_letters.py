@@ -1,4 +1,4 @@
-"""Puts refused records on the dead-letter topic: the original bytes, with the reason in the headers."""
+"""Puts refused records on the dead-letter topic: the original bytes but for secrets, with the reason in the headers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
 from fault316_schemas.dead_letter import DEAD_LETTER_BYTES_MAX
+from fault316_schemas.scrub import scrub_bytes
+from fault316_streams.intake.reject import SLACK_CHARS
 from fault316_streams.intake.source import Letter
 from fault316_streams.intake.stats import IntakeStats
 from fault316_streams.settings import WorkerSettings
@@ -65,13 +67,16 @@ def record(topic: str, letter: Letter, bytes_max: int) -> dict[str, Any]:
     """Key, value and headers of a letter; see `fault316_schemas.dead_letter.DeadLetter`. Pure."""
     source = f"{topic}:{letter.partition}:{letter.offset}".encode()
     original = letter.value or b""
+    begin = original[: bytes_max + SLACK_CHARS]
+    kept = scrub_bytes(begin)
     headers = [
         ("reason", letter.rejected.reason.encode()),
         ("error", letter.rejected.error.encode()),
         ("source", source),
         ("original-bytes", str(len(original)).encode()),
         ("truncated", b"true" if len(original) > bytes_max else b"false"),
+        ("scrubbed", b"false" if kept is begin else b"true"),
         ("rejected-by", REJECTED_BY),
     ]
     # A tombstone is kept as an empty value: a null one would delete the letter, the topic being compacted.
-    return {"key": source, "value": original[:bytes_max], "headers": headers}
+    return {"key": source, "value": kept[:bytes_max], "headers": headers}
