@@ -96,7 +96,9 @@ def _alert(reply: str | None) -> StormAlert | None:
     try:
         return None if reply is None else StormAlert.from_json(reply)
     except ValidationError as error:
-        logger.warning("a storm in Redis is not an alert that this version reads: %s", error)
+        problems = error.errors(include_url=False, include_input=False)
+        why = "; ".join(problem["msg"] for problem in problems[:3])
+        logger.warning("a storm in Redis is not an alert that this version reads: %s", why)
         return None
 
 

@@ -1,15 +1,20 @@
 """Logs: for a person on a terminal, one JSON object a line otherwise. To stderr; stdout is for output.
 
-The libraries' own logs (faust, mode, aiokafka, aiohttp) go through the same renderer, from WARNING on.
+The libraries' own logs (faust, mode, aiokafka, aiohttp) go through the same renderer, from WARNING on. Whatever a
+text holds, it stays one line, moves no cursor and tells no secret.
 """
 
 import logging
 import re
 import sys
-from typing import Final, Literal, TextIO
+import textwrap
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from fault316_schemas.scrub import scrub_text
+from fault316_streams.intake.reject import one_line
 
 LIBRARIES: Final = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio", "redis")
 """At INFO they report each rebalance and partition in several lines."""
@@ -48,7 +53,10 @@ def configure(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderer(human, stream),
+                # As text: the pretty tracebacks print local variables, and passwords are among those.
+                structlog.processors.format_exc_info,
+                _harmless,
+                _renderer(human, stream),
             ],
         )
     )
@@ -92,12 +100,11 @@ class Repeats(logging.Filter):
         return True
 
 
-def _renderer(human: bool, stream: TextIO) -> list[Processor]:
+def _renderer(human: bool, stream: TextIO) -> Processor:
     if human:
-        # Plain tracebacks: the pretty ones print local variables, and passwords are among those.
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)
+    return structlog.processors.JSONRenderer()
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -106,3 +113,28 @@ def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict
         if _SECRET.search(name):
             event[name] = "***"
     return event
+
+
+def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Texts may come from anywhere: an event, a broker, an exception that quotes either."""
+    for name, value in event.items():
+        if name == "exception":
+            # Indented, so that no line of a message passes for a line of the log.
+            lines = scrub_text(str(value)).split("\n")
+            event[name] = textwrap.indent("\n".join(map(_one_line, lines)), "  ")
+        elif not isinstance(value, bool | int | float | None):
+            event[name] = _harmless_value(value)
+    return event
+
+
+def _harmless_value(value: Any) -> Any:
+    """Texts on one line. Anything else as it is, unless its text tells a secret."""
+    if isinstance(value, str):
+        return _one_line(scrub_text(value))
+    text = repr(value)
+    scrubbed = scrub_text(text)
+    return value if scrubbed == text else scrubbed
+
+
+def _one_line(text: str) -> str:
+    return one_line(text, 10 * len(text))  # the longest escape of a character has 10

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from fault316 import State
 from fault316_schemas import Severity, StormAlert, Transition
+from fault316_streams.intake.reject import one_line
 
 STATE_STYLE = {State.QUIET: "green", State.PENDING: "yellow", State.STORM: "bold red"}
 SEVERITY_STYLE = {
@@ -81,6 +82,11 @@ def severity(value: Severity) -> Text:
     return Text(f" {value.value} ", style=SEVERITY_STYLE[value], no_wrap=True)
 
 
+def plain(text: str, style: str = "") -> Text:
+    """Words of others: no markup in them counts, and no character moves the cursor."""
+    return Text(one_line(text, 10 * len(text)), style=style)
+
+
 def alert_row(alert: StormAlert) -> Table:
     """One alert: local time, transition, severity, and its summary wrapped beside them."""
     mark, style = TRANSITION_STYLE[alert.transition]
@@ -92,6 +98,6 @@ def alert_row(alert: StormAlert) -> Table:
         Text(f"{alert.at.astimezone():%H:%M:%S}", style="dim"),
         Text(f"{mark} {alert.transition.value:<9}", style=style),
         severity(alert.severity),
-        Text(alert.summary, style="dim" if alert.transition is Transition.RESOLVED else ""),
+        plain(alert.summary, style="dim" if alert.transition is Transition.RESOLVED else ""),
     )
     return grid

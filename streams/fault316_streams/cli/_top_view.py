@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fault316 import Counters, Rates, State, StormAlert
 from fault316_schemas import Registry
-from fault316_streams.cli._show import STATE_STYLE, ago, bar, rate, severity, sparkline, state
+from fault316_streams.cli._show import STATE_STYLE, ago, bar, plain, rate, severity, sparkline, state
 
 SPARK_MINUTES = 10
 BAR_CHARS = 5
@@ -156,7 +156,7 @@ def storms(view: View) -> RenderableType:
     for alert in sorted(view.storms, key=lambda alert: (alert.severity, alert.started_at)):
         head = Text.assemble((alert.code, "bold"), (f"  since {ago(alert.started_at, view.at)[:-4]}", "dim"))
         grid.add_row(severity(alert.severity), head)
-        grid.add_row("", alert.summary)
+        grid.add_row("", plain(alert.summary))
     return Panel(grid, title=_storm_count(view), title_align="left", border_style="red", padding=(0, 1))
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from fault316 import Counter, Counters, Rates, Severity, StormAlert
 from fault316_schemas import CodeInfo
 from fault316_streams.cli._edge import one_line_errors, registry, write_json
-from fault316_streams.cli._show import SEVERITY_STYLE, ago, alert_row, rate, sparkline, state
+from fault316_streams.cli._show import SEVERITY_STYLE, ago, alert_row, plain, rate, sparkline, state
 from fault316_streams.cli.up import Json
 from fault316_streams.errors import Failure
 from fault316_streams.settings import WorkerSettings
@@ -106,7 +106,7 @@ def panel(detail: Detail, info: CodeInfo, now: datetime) -> RenderableType:
     rows.add_row(
         "", Text(f"{sum(events):,} events, at most {max(events, default=0):,} a minute", style="dim")
     )
-    rows.add_row("runbook", info.runbook)
+    rows.add_row("runbook", plain(info.runbook))
     body = Group(rows) if detail.storm is None else Group(rows, "", alert_row(detail.storm))
     return Panel(
         body,
