@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 import uvloop
@@ -13,6 +14,9 @@ import uvloop
 from fault316_streams import logs
 from fault316_streams.settings import Stages, WorkerSettings
 from fault316_streams.supervisor import Supervisor
+
+LEFTOVERS_LIMIT_S: Final = 1.0
+"""For the event loop to close once everything of ours has ended: milliseconds, as a rule."""
 
 
 def worker(
@@ -72,4 +76,12 @@ async def _until_stopped(run: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask_to_stop)
-    await run(stop)
+    exit_code = 1
+    try:
+        await run(stop)
+        exit_code = 0
+    finally:
+        # A library's task that ignores its cancellation, as Faust's may while Kafka is away, would hold us for ever.
+        leftovers = threading.Timer(LEFTOVERS_LIMIT_S, os._exit, [exit_code])
+        leftovers.daemon = True
+        leftovers.start()
