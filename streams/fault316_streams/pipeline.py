@@ -96,6 +96,10 @@ class Pipeline:
             self._partial(message, offset, step)
         else:
             self._tick(step)
+        for alert in step.alerts:
+            # A transition makes a newer state, too; the code may be forgotten in the same step.
+            if state := self.codes.get(alert.code):
+                state.offset = max(state.offset, offset)
         return step
 
     def _partial(self, partial: Partial, offset: int, step: Step) -> None:
@@ -106,9 +110,8 @@ class Pipeline:
             else:
                 merged = merge_overflow(state.window, state.overflow, partial, code, said)
             self.tally.outcomes[merged.outcome] += 1
-            # A statement already known counts as heard, too: the offset says what is included.
-            state.offset = max(state.offset, offset)
             if merged.outcome in COUNTED:
+                state.offset = max(state.offset, offset)
                 minutes = step.changed.setdefault(state.code, set())
                 minutes.update(second // 60 for second in merged.touched)
                 self._look(state, merged.touched, step)
