@@ -2,7 +2,9 @@
 
 An entry belongs to its writer: its key carries the writer's id, and of several entries of a code the one that has
 heard most is read. So a detector that was stopped, lost its partition and wakes in the middle of a checkpoint
-cannot put an old state over a new one. The new owner deletes the entries that its own supersede.
+cannot put an old state over a new one. The new owner deletes the entries that its own supersede. It may be stopped
+just before that, too, so a worker is another writer after each rebalance: who wakes late then deletes only what the
+present owner has read already, and writes under another key.
 
 Entries are written with `send_changelog` rather than `table[key] = value`, because Faust then hands out the
 changelog's acknowledgement, which is what a checkpoint waits for.
@@ -38,8 +40,9 @@ class CodeTable:
         return since if since is not None and time.time() - since > ACKNOWLEDGED_SLOW_S else None
 
     def forget(self) -> None:
-        """The partitions went to others; what is ours again is read anew."""
+        """The partitions went to others; what is ours again is read anew, and written as by another."""
         self._keys.clear()
+        self._writer = token_hex(4)
 
     def read(self, table: Any, partition: int) -> list[CodeState]:
         """The states of a partition's codes, as Faust has recovered them.
@@ -62,23 +65,27 @@ class CodeTable:
     ) -> None:
         """Write states, delete those of dropped codes; return when the changelog has acknowledged all.
 
+        The state that counts the codes beyond the limit comes after the others, when these are acknowledged: were
+        it alone restored, codes that had a place would find theirs taken, and what they said before is over.
+
         Args:
             table: the Faust table.
             states: with their partials partition.
             dropped: partition and code.
         """
-        entries: list[tuple[int, bytes, bytes | None]] = []
+        own: list[tuple[int, bytes, bytes | None]] = []
+        shared: list[tuple[int, bytes, bytes | None]] = []
         superseded: list[tuple[int, bytes, bytes | None]] = []
         for partition, state in states:
             key = self._key(partition, state.code)
-            entries.append((partition, key, encode_state(state)))
+            (shared if state.overflow else own).append((partition, key, encode_state(state)))
             known = self._keys.get((partition, state.code), set())
             superseded += [(partition, old, None) for old in known - {key}]
             self._keys[partition, state.code] = {key}
         for partition, code in dropped:
             superseded += [(partition, key, None) for key in self._keys.pop((partition, code), ())]
-        await self._put(table, entries)
-        await self._put(table, superseded)
+        for entries in (own, shared, superseded):
+            await self._put(table, entries)
 
     async def _put(self, table: Any, entries: Sequence[tuple[int, bytes, bytes | None]]) -> None:
         if not entries:

@@ -141,8 +141,11 @@ class Detector:
     async def _publish(self, partition: int, step: Step, message: Any, table: Any) -> None:
         """Write the states that hold the new alerts, then send these."""
         codes = self.pipelines[partition].codes
-        states = [codes[code] for code in {alert.code for alert in step.alerts}]
-        await self._table.write(table, [(partition, state) for state in states])
+        states = [codes[code] for code in dict.fromkeys(alert.code for alert in step.alerts)]
+        if any(state.overflow for state in states):
+            await self._checkpoint(table)  # it may not be ahead of the codes that have a place of their own
+        else:
+            await self._table.write(table, [(partition, state) for state in states])
         await self._send(states, partition)
         for alert in step.alerts:
             self._metrics.alerts.labels(alert.transition, alert.reason).inc()
