@@ -30,6 +30,13 @@ RECENT_MS: Final = 2_000
 POLL_AGE_MS_MAX: Final = 5_000
 """An older answer of the broker does not tell where the log ends; an idle partition is asked twice a second."""
 
+PAUSE_MS_MIN: Final = 6_000
+"""No flush for longer than this, and the process was stopped: an interval is at most 5 s. The broker's answer that
+lay in the socket meanwhile tells of the log before, however new it looks."""
+
+DOUBT_MS: Final = 2_000
+"""How long after a pause such an answer is not believed. The next one takes a fraction of that."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -55,6 +62,8 @@ class Flusher:
         self._stats = stats
         self._state = state
         self._tick_due = time.monotonic()
+        self._flushed_ms = 0
+        self._doubt_until_ms = 0
 
     async def flush(
         self, sources: Mapping[TopicPartition, Source], source_partitions: int, full: bool
@@ -66,6 +75,9 @@ class Flusher:
         """
         began = time.monotonic()
         wall_ms = time.time_ns() // 1_000_000
+        if self._flushed_ms and wall_ms - self._flushed_ms > PAUSE_MS_MIN:
+            self._doubt_until_ms = wall_ms + DOUBT_MS
+        self._flushed_ms = wall_ms
         ticking = full or began >= self._tick_due
         own = dict(sources)
         async with asyncio.TaskGroup() as tasks:
@@ -96,6 +108,8 @@ class Flusher:
         return True
 
     async def _publish(self, partition: TopicPartition, source: Source, wall_ms: int, fully: bool) -> None:
+        # What was said before was all there was then. If now nothing is, the tick must not claim it for now.
+        source.said = Progress(source.said.upto, source.said.log_ms, False)
         # Both at once: the letters of these chunks, and maybe of later ones, are acknowledged before they are.
         letters, complete = source.take_letters(), len(source.complete)
         await self._dead_letters.publish(letters)
@@ -131,6 +145,7 @@ class Flusher:
         highwater = self._consumer.highwater(partition)
         silent = wall_ms - (self._consumer.last_poll_timestamp(partition) or 0) > POLL_AGE_MS_MAX
         at_end = highwater is not None and position >= highwater and not silent
+        at_end = at_end and wall_ms >= self._doubt_until_ms
         caught_up = at_end or wall_ms - source.log_ms <= RECENT_MS
         self._state.partitions[source.partition] = PartitionStatus(position, highwater, caught_up, silent)
         return caught_up

@@ -96,3 +96,5 @@ class Session:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._reader.hurry.wait()
+            # Or a flush that has nothing to do (all was revoked) would turn for ever and let nobody else run.
+            self._reader.hurry.clear()
