@@ -12,12 +12,14 @@ from fault316_streams.cli.counters import counters
 from fault316_streams.cli.demo import demo
 from fault316_streams.cli.emit import emit
 from fault316_streams.cli.replay import replay
+from fault316_streams.cli.sim import simulate
 from fault316_streams.cli.tail import tail
 from fault316_streams.cli.top import top
 from fault316_streams.cli.topics import topics
 from fault316_streams.cli.up import down, status, up
 from fault316_streams.cli.worker import worker
 from fault316_streams.errors import Failure, Misuse, explain
+from fault316_streams.intake.reject import shown
 
 app = typer.Typer(
     name="fault316",
@@ -26,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+MESSAGE_CHARS_MAX = 2_000
 
 # Registration order is the order of `fault316 --help`.
 app.command()(demo)
@@ -39,6 +43,8 @@ app.command()(tail)
 app.command()(top)
 app.command()(counters)
 app.command()(replay)
+app.command()(simulate)
+app.command("sim", hidden=True)(simulate)
 app.add_typer(dlq.app, name="dlq")
 
 
@@ -61,6 +67,7 @@ def main() -> None:
 
 
 def _end(message: str, code: int) -> None:
-    if message:
+    """One line, whatever a server or an argument put into it, and no secret in it."""
+    if message := shown(message, MESSAGE_CHARS_MAX):
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"fault316: {message}", markup=False)
     sys.exit(code)

@@ -1,0 +1,94 @@
+"""The code under test, put into a scenario: its clients, clocks and sizes replaced for as long as that runs."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+from fault316_streams import code_table, detector
+from fault316_streams.detect import PolicyBook, StormPolicy
+from fault316_streams.intake import combine, source
+from fault316_streams.intake.service import dead_letters, flush, publisher, session
+from fault316_streams.metrics import Metrics
+from fault316_streams.pipeline import Pipeline
+from fault316_streams.settings import WorkerSettings
+from fault316_streams.sim.clients import SimConsumer, SimProducer
+from fault316_streams.sim.kafka import Kafka, broker_ms
+from fault316_streams.sim.network import current
+from fault316_streams.sim.scenario import Scenario
+from fault316_streams.sinks import alerts
+
+POLICY: Final = StormPolicy(
+    short_s=2, long_s=5, floor=16, hold_s=4, learn_delay_s=10, half_life_s=60, alpha=1e-4
+)
+"""Storms of seconds instead of minutes."""
+BOOK: Final = PolicyBook(policies={"default": POLICY})
+METRICS: Final = Metrics()
+
+
+class Clock:
+    """Stands for the module `time`: the clock of the host whose code is running."""
+
+    @staticmethod
+    def time_ns() -> int:
+        host = current.get(None)
+        return (host.wall_ms() if host else broker_ms()) * 1_000_000
+
+    @classmethod
+    def time(cls) -> float:
+        return cls.time_ns() / 1e9
+
+    @staticmethod
+    def monotonic() -> float:
+        return asyncio.get_running_loop().time()
+
+
+class _Producer(SimProducer):
+    """Takes the options of aiokafka's, which say nothing here."""
+
+    def __init__(self, kafka: Kafka, **_options: Any) -> None:
+        super().__init__(kafka)
+
+
+class _Consumer(SimConsumer):
+    def __init__(self, kafka: Kafka, **_options: Any) -> None:
+        super().__init__(kafka)
+
+
+def settings_of(scenario: Scenario) -> WorkerSettings:
+    """Plain ones: nothing of the environment matters here."""
+    return _SETTINGS.model_copy(update={"flush_ms": scenario.flush_ms, "checkpoint_s": scenario.checkpoint_s})
+
+
+_SETTINGS: Final = WorkerSettings.model_construct()
+
+
+@contextmanager
+def installed(scenario: Scenario, kafka: Kafka) -> Iterator[None]:
+    """Replace what the code under test would reach the world by; put it back in the end."""
+    writers = count()
+    replacements = [
+        *((module, "time", Clock) for module in (flush, session, detector, code_table)),
+        # Storms last seconds here, so what may pass for "caught up" is scaled down with them.
+        (flush, "POLL_AGE_MS_MAX", 1_500),
+        (flush, "RECENT_MS", 500),
+        (flush, "PAUSE_MS_MIN", 3_000),
+        *((module, "CHUNK_BITS", scenario.chunk_bits) for module in (combine, source)),
+        *(
+            (module, "AIOKafkaProducer", partial(_Producer, kafka))
+            for module in (publisher, dead_letters, alerts)
+        ),
+        (session, "AIOKafkaConsumer", partial(_Consumer, kafka)),
+        (code_table, "token_hex", lambda _bytes: f"w{next(writers)}"),
+        (detector, "Pipeline", partial(Pipeline, codes_max=scenario.codes_max)),
+    ]
+    before = [(module, name, getattr(module, name)) for module, name, _ in replacements]
+    for module, name, value in replacements:
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
