@@ -64,6 +64,8 @@ class Recent(msgspec.Struct, array_like=True):
 
     def turn(self, now_s: int) -> None:
         """In quiet times: begin a new generation if the present one is a minute old, forget old users."""
+        if not self.turned_s:
+            self.turned_s = now_s  # the first look: what is there has only just come
         if now_s - self.turned_s >= TURN_S:
             stale = now_s - self.turned_s >= 2 * TURN_S
             self.last = Generation() if stale else self.present

@@ -57,6 +57,14 @@ def test_facet_values_beyond_the_limit_are_counted_as_other() -> None:
     assert sum(hosts.values()) == 100
 
 
+def test_a_new_codes_first_events_outlast_the_first_look() -> None:
+    """The first tick comes within a second of them, and the alert often after it."""
+    recent = Recent()
+    recent.add(Contribution(hosts={"web-1": 19}), None)
+    recent.turn(1_790_000_000)
+    assert recent.facet("hosts") == {"web-1": 19}
+
+
 def test_what_is_two_minutes_old_is_forgotten() -> None:
     """Each turn keeps one earlier generation, and a long silence none."""
     recent = Recent()
