@@ -1,11 +1,10 @@
 """The stages put together, for one partials partition."""
 
-from story import CODE, Story, T
-
 from fault316_streams.detect import PolicyBook
 from fault316_streams.partial import Contribution, Partial, Progress, Tick
 from fault316_streams.pipeline import CODE_KEPT_S, Pipeline
 from fault316_streams.window import Outcome
+from story import CODE, Story, T
 
 
 def partial(start: int, upto: int, at_s: int, **codes: Contribution) -> Partial:
