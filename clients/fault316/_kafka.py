@@ -8,10 +8,12 @@ from typing import Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from fault316.errors import KafkaUnavailable
 from fault316_schemas import Connection
+from fault316_schemas.refusal import Refusal, why_refused
 
 logger = logging.getLogger("fault316")
 
@@ -35,7 +37,8 @@ async def connect(connection: Connection, topic: str, make: Callable[[], C], tim
     Raises:
         KafkaUnavailable: no answer in that time, or there is no such topic.
     """
-    problem = "no answer"
+    advice = "check FAULT316_BOOTSTRAP_SERVERS, or start a local one with `fault316 up`"
+    why = Refusal("no answer", advice)
     try:
         async with asyncio.timeout(timeout_s):
             backoff_s = BACKOFF_MIN_S
@@ -44,15 +47,17 @@ async def connect(connection: Connection, topic: str, make: Callable[[], C], tim
                     await _require_topic(connection, topic)
                     return await _started(make())
                 except (KafkaError, OSError) as error:
-                    # aiokafka's own text here is the list of addresses, as Python tuples
-                    refused = isinstance(error, KafkaConnectionError)
-                    problem = "no connection" if refused else str(error) or type(error).__name__
+                    if isinstance(error, KafkaConnectionError):  # its own text is a list of addresses
+                        refusal = await why_refused(connection, create_conn)
+                        why = refusal or Refusal("no connection", advice)
+                    else:
+                        why = Refusal(str(error) or type(error).__name__, advice)
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
     except TimeoutError:
         raise KafkaUnavailable(
-            f"Kafka at {connection.bootstrap_servers} could not be reached within {timeout_s:g} s ({problem}): "
-            "check FAULT316_BOOTSTRAP_SERVERS, or start a local one with `fault316 up`"
+            f"Kafka at {connection.bootstrap_servers} could not be reached within {timeout_s:g} s "
+            f"({why.problem}): {why.advice}"
         ) from None
 
 

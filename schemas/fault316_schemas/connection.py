@@ -114,6 +114,8 @@ class Connection(BaseSettings):
             "socket_connect_timeout": 5.0,
             "socket_timeout": 5.0,
         }
+        if options["url"].startswith("rediss://"):
+            options["ssl_check_hostname"] = True  # redis-py before 6 does not by itself
         if self.redis_ca_file:
             options["ssl_ca_certs"] = str(self.redis_ca_file)
         return options

@@ -7,8 +7,17 @@ from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
+from fault316_schemas.refusal import why_refused
 from fault316_streams.errors import Failure
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.topic_specs import TopicSpec, topic_specs
@@ -27,8 +36,10 @@ class TopicReport:
     created: bool
 
 
-async def ensure_topics(settings: WorkerSettings) -> list[TopicReport]:
+async def ensure_topics(settings: WorkerSettings, groups: Iterable[str] = ()) -> list[TopicReport]:
     """Create what is missing; check what is there. May be called by any number of workers at once.
+
+    `groups`: consumer groups that the caller will join, and must be allowed to.
 
     Raises:
         Failure: Kafka does not answer or refuses (its cause is then the error), or a topic that was there before
@@ -43,9 +54,13 @@ async def ensure_topics(settings: WorkerSettings) -> list[TopicReport]:
         old = [spec for spec in specs if spec.name not in created]
         _check_partitions(old, partitions)
         _check_config(old, await _configs(admin, old))
+        await _check_groups(admin, groups)
     except KafkaConnectionError as error:
+        refusal = await why_refused(settings, create_conn)
         raise Failure(
-            f"no Kafka answers at {settings.bootstrap_servers}: `fault316 up` starts one"
+            f"Kafka at {settings.bootstrap_servers}: {refusal}"
+            if refusal
+            else f"no Kafka answers at {settings.bootstrap_servers}: `fault316 up` starts one"
         ) from error
     except (KafkaError, OSError) as error:
         raise Failure(f"topics at {settings.bootstrap_servers}: {error}") from error
@@ -74,6 +89,11 @@ async def _create(
         error = for_code(code)
         if code == 0:
             created.add(name)
+        elif error is TopicAuthorizationFailedError:
+            raise Failure(
+                f"topic {name} is not there, or hidden from this user, who may not create it: "
+                "see docs/security.md for the access list"
+            )
         elif error is not TopicAlreadyExistsError:  # another worker was faster: then it is there, and checked
             raise Failure(
                 f"topic {name} could not be created: {message[0] if message and message[0] else error.__name__}"
@@ -97,6 +117,19 @@ async def _led_partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[
         raise Failure(f"topics {', '.join(names)}: no leader after {LEADERS_LIMIT_S:.0f} s") from error
 
 
+async def _check_groups(admin: AIOKafkaAdminClient, groups: Iterable[str]) -> None:
+    """A consumer that may not join its group waits without a word, so it is asked before."""
+    for group in groups:
+        try:
+            await admin.find_coordinator(group)
+        except GroupAuthorizationFailedError:
+            raise Failure(
+                f"group {group} may not be read by this user: see docs/security.md for the access list"
+            ) from None
+        except KafkaError:
+            continue  # no coordinator yet, on a new cluster
+
+
 def _check_partitions(specs: Iterable[TopicSpec], partitions: dict[str, int]) -> None:
     for spec in specs:
         if spec.exact and partitions[spec.name] != spec.partitions:
@@ -116,6 +149,12 @@ async def _configs(admin: AIOKafkaAdminClient, specs: list[TopicSpec]) -> dict[t
     if not resources:
         return {}
     answers = await admin.describe_configs(resources)
+    for code, _, _, topic, _ in (resource for answer in answers for resource in answer.resources):
+        if code:
+            raise Failure(
+                f"the settings of topic {topic} cannot be read ({for_code(code).__name__}): "
+                "see docs/security.md for the access list"
+            )
     return {
         (topic, entry[0]): entry[1]
         for answer in answers

@@ -7,7 +7,7 @@ beside them: /healthz /readyz /metrics, and the watchdog
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 import structlog
@@ -36,8 +36,10 @@ class KafkaReady:
 
     name = "kafka"
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, groups: Iterable[str]) -> None:
+        """`groups`: consumer groups that the worker joins."""
         self._settings = settings
+        self._groups = tuple(groups)
         self._status = Status(False, "waiting: for the first connection", time.time())
 
     def status(self) -> Status:
@@ -53,7 +55,7 @@ class KafkaReady:
         failures = 0
         while True:
             try:
-                await ensure_topics(self._settings)
+                await ensure_topics(self._settings, self._groups)
             except Failure as error:
                 if error.__cause__ is None:
                     raise  # it answers, and what it answers cannot be mended by waiting
@@ -76,7 +78,9 @@ class Worker:
         """
         self._book = PolicyBook.load(settings.policy_file)
         self._metrics = Metrics()
-        self._kafka = KafkaReady(settings)
+        groups = [settings.topics.intake_group] if stages != Stages.DETECT else []
+        groups += [settings.topics.detect_group] if stages != Stages.INTAKE else []
+        self._kafka = KafkaReady(settings, groups)
         self._intake = IntakeService(settings, self._book.registry) if stages != Stages.DETECT else None
         self.detect = DetectStage(settings, self._book, self._metrics) if stages != Stages.INTAKE else None
         self._stuck = asyncio.Event()

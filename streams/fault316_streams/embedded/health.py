@@ -6,9 +6,11 @@ from typing import Final
 
 import redis
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from fault316_schemas import Connection
+from fault316_schemas.refusal import why_refused
 
 TIMEOUT_S: Final = 5.0
 
@@ -19,8 +21,6 @@ def kafka_error(connection: Connection) -> str | None:
         # In a thread, so that callers may be inside an event loop of their own or not.
         with ThreadPoolExecutor(max_workers=1) as pool:
             return pool.submit(asyncio.run, _ask_kafka(connection)).result()
-    except KafkaConnectionError:  # its text is of the library's insides
-        return f"no broker answers at {connection.bootstrap_servers}"
     except (KafkaError, OSError, TimeoutError) as error:
         return _line(error)
 
@@ -31,6 +31,9 @@ async def _ask_kafka(connection: Connection) -> str | None:
         try:
             await admin.start()
             cluster = await admin.describe_cluster()
+        except KafkaConnectionError:  # its text is of the library's insides
+            refusal = await why_refused(connection, create_conn)
+            return str(refusal or f"no broker answers at {connection.bootstrap_servers}")
         finally:
             await admin.close()
     return None if cluster["brokers"] else "the cluster has no broker yet"
