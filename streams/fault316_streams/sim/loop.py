@@ -10,6 +10,9 @@ T = TypeVar("T")
 STEPS_MAX: Final = 200_000
 """Turns of the loop in one run; a usual scenario takes some 5,000."""
 
+ASKED_MAX: Final = 100_000
+"""Looks at the clock in one turn of the loop; a usual turn takes some hundred."""
+
 
 class Deadlock(Exception):  # noqa: N818 - named for what happened
     """Every task waits, and no timer will wake any; or the tasks keep each other busy for ever."""
@@ -31,19 +34,25 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now_s = 0.0
         self._steps = 0
+        self._asked = 0
         self._tasks = 0
         self.set_task_factory(self._new_task)
         # BaseEventLoop asks its selector to wait; ours lets time pass instead.
         self._selector = self
 
     def time(self) -> float:
-        """Virtual seconds since the beginning."""
+        """Virtual seconds since the beginning. Raises Deadlock: a task asks and asks, and lets nobody else run."""
+        self._asked += 1
+        if self._asked > ASKED_MAX:
+            self._asked = 0
+            raise Deadlock(f"a task does not let others run, at {self._now_s:.3f} s")
         return self._now_s
 
     def select(self, timeout: float | None) -> list[Any]:
         """Let time pass. Raises Deadlock."""
         if timeout is None:
             raise Deadlock("every task waits for another")
+        self._asked = 0
         self._steps += 1
         if self._steps > STEPS_MAX:
             self._steps = 0  # the cleanup has its own

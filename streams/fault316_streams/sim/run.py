@@ -59,7 +59,10 @@ def play(drawn: Scenario) -> Report:
             await world.run()
         return world
 
-    world = loop.run(live())
+    try:
+        world = loop.run(live())
+    except loop.Deadlock as deadlock:
+        return Report(drawn, [f"deadlock: {deadlock}"], 0, Counter(), 0, "")
     with adapters.installed(drawn, world.kafka):
         found = list(wrong(world))
     rebalances = world.kafka.intakes.rebalances + world.kafka.detectors.rebalances
