@@ -99,8 +99,10 @@ class CodeTable:
             futures.append(table.send_changelog(partition, key, value))
         self.written += len(futures)
         self._waiting_since = time.time()
-        await asyncio.gather(*futures)
-        self._waiting_since = None
+        try:
+            await asyncio.gather(*futures)
+        finally:
+            self._waiting_since = None
 
     def _key(self, partition: int, code: str) -> bytes:
         """With the partition, because codes beyond the limit are counted where they come."""

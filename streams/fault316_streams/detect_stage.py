@@ -19,8 +19,9 @@ from fault316_streams.watchdog import Progress
 
 CRASH_LOOK_S: Final = 0.5
 """How often to look whether Faust has crashed; it tells nobody outside its own worker."""
-FAUST_STOP_LIMIT_S: Final = 5.0
-DRAIN_LIMIT_S: Final = 2.0
+FAUST_STOP_LIMIT_S: Final = 3.0
+DRAIN_LIMIT_S: Final = 1.5
+"""With the 3 s that the alert topic may take, below the worker's 8 s."""
 
 log = structlog.get_logger("fault316.detect")
 

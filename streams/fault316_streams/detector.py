@@ -131,12 +131,14 @@ class Detector:
         return pipeline
 
     def _note(self, partition: int, step: Step) -> None:
-        if step.changed:
-            self._dirty.setdefault(partition, set()).update(step.changed)
-            self.changes.note(partition, step.changed)
         if step.dropped:
             self._dirty.setdefault(partition, set()).difference_update(step.dropped)
             self._dropped.setdefault(partition, set()).update(step.dropped)
+        if step.changed:
+            self._dirty.setdefault(partition, set()).update(step.changed)
+            # One that came back before its entry was deleted keeps it.
+            self._dropped.setdefault(partition, set()).difference_update(step.changed)
+            self.changes.note(partition, step.changed)
 
     async def _publish(self, partition: int, step: Step, message: Any, table: Any) -> None:
         """Write the states that hold the new alerts, then send these."""

@@ -17,13 +17,15 @@ from fault316_streams.detect.baseline import PRIOR_PER_S, pooled_rate
 from fault316_streams.partial import Partial, Tick
 from fault316_streams.state import STATE_VERSION, CodeState
 from fault316_streams.window import COUNTED, Outcome, Timeline, merge, merge_overflow
-from fault316_streams.window.panes import SECONDS_KEPT_S
 
 CODES_MAX: Final = 10_000
 """Codes kept per partials partition; the rest count under `316-OTHER-P<partition>`. A quiet code's state takes
 about 3 kB, a busy one's up to 150 kB (900 second and 1,440 minute panes)."""
 CODE_KEPT_S: Final = 30 * 86_400
 """A code without events for this long is forgotten, as its Redis keys are."""
+LOOK_BACK_S: Final = 60
+"""Seconds that came of age since the last tick and are looked at; ticks come every second. More than that only
+after a restore or an outage, where every code would be looked at 900 times at once."""
 SETTLE_EVERY_S: Final = 10
 """How often a quiet code is settled: the width of a baseline bucket."""
 POOL_EVERY_S: Final = 60
@@ -81,7 +83,8 @@ class Pipeline:
         self._codes_max = codes_max
         self._due_s: dict[str, int] = {}
         self._looked_s = 0
-        self._prior_per_s = PRIOR_PER_S
+        self.prior_per_s = PRIOR_PER_S
+        """What a code without history is expected to do: the pooled rate."""
         self._pooled_s = 0
 
     def restore(self, states: Iterable[CodeState]) -> None:
@@ -112,6 +115,7 @@ class Pipeline:
             self.tally.outcomes[merged.outcome] += 1
             if merged.outcome in COUNTED:
                 state.offset = max(state.offset, offset)
+                state.heard_s = self.timeline.high_s
                 minutes = step.changed.setdefault(state.code, set())
                 minutes.update(second // 60 for second in merged.touched)
                 self._look(state, merged.touched, step)
@@ -119,7 +123,7 @@ class Pipeline:
     def _tick(self, step: Step) -> None:
         low_s, high_s = self.timeline.low_s, self.timeline.high_s
         # Seconds that lay in the future when their events came are judged when their time has come.
-        arrived = range(max(self._looked_s + 1, high_s - SECONDS_KEPT_S), high_s + 1)
+        arrived = range(max(self._looked_s + 1, high_s - LOOK_BACK_S), high_s + 1)
         self._looked_s = max(self._looked_s, high_s)
         self._pool(low_s)
         for code, state in list(self.codes.items()):
@@ -134,7 +138,7 @@ class Pipeline:
         policy = self._book.policy(state.code)
         for second in seconds:
             if second <= self.timeline.high_s:
-                verdict = self._judge.look(policy, state.judge, state.window, second, self._prior_per_s)
+                verdict = self._judge.look(policy, state.judge, state.window, second, self.prior_per_s)
                 if verdict:
                     self._raise(state, verdict, step)
 
@@ -150,7 +154,9 @@ class Pipeline:
             state.window.recent.gather(state.judge.storm.started_s, low_s)
         state.window.panes.let_go(low_s, high_s)
         self._due_s[state.code] = low_s + SETTLE_EVERY_S
-        if low_s - state.window.last_ms // 1_000 > CODE_KEPT_S and state.judge.phase == "quiet":
+        state.heard_s = state.heard_s or low_s
+        idle = low_s - state.heard_s > CODE_KEPT_S and state.judge.phase == "quiet"
+        if idle and not state.alerts.pending:
             self._drop(state.code, step)
 
     def _drop(self, code: str, step: Step) -> None:
@@ -175,4 +181,4 @@ class Pipeline:
     def _pool(self, low_s: int) -> None:
         if low_s - self._pooled_s >= POOL_EVERY_S:
             self._pooled_s = low_s
-            self._prior_per_s = pooled_rate([state.judge.baseline for state in self.codes.values()])
+            self.prior_per_s = pooled_rate([state.judge.baseline for state in self.codes.values()])

@@ -25,6 +25,8 @@ class CodeState(msgspec.Struct, array_like=True):
     window: WindowState = msgspec.field(default_factory=WindowState)
     judge: JudgeState = msgspec.field(default_factory=JudgeState)
     alerts: AlertState = msgspec.field(default_factory=AlertState)
+    heard_s: int = 0
+    """When something was last counted, by the timeline; an event's own time may be weeks back. 0: not known."""
     overflow: dict[int, dict[str, Open]] = {}
     """Only in the state that counts the codes beyond the limit: by source partition and code."""
 

@@ -26,6 +26,7 @@ class ViewChanges:
         self._pipelines = pipelines
         self._dirty: dict[int, dict[str, set[int] | None]] = {}
         self._alerts: deque[StormAlert] = deque(maxlen=ALERTS_MAX)
+        self._turn = 0
         self._refreshed: dict[int, tuple[int, int]] = {}
 
     def note(self, partition: int, changed: Mapping[str, Iterable[int]]) -> None:
@@ -48,14 +49,19 @@ class ViewChanges:
     def take(self, codes_max: int) -> Batch:
         """See `Changes`."""
         views: list[CodeView] = []
-        for partition, pipeline in self._pipelines.items():
+        # Each time another partition is the first, and in a partition the code that has waited longest.
+        self._turn += 1
+        turn = self._turn % max(1, len(self._pipelines))
+        pipelines = list(self._pipelines.items())
+        for partition, pipeline in pipelines[turn:] + pipelines[:turn]:
             self._refresh(partition, pipeline)
             dirty = self._dirty.get(partition, {})
             while dirty and len(views) < codes_max:
-                code, minutes = dirty.popitem()
+                code = next(iter(dirty))
+                minutes = dirty.pop(code)
                 state = pipeline.codes.get(code)
                 if state is not None:
-                    views.append(view_of(state, partition, pipeline.timeline.high_s, minutes))
+                    views.append(view_of(state, partition, pipeline, minutes))
         alerts = [self._alerts.popleft() for _ in range(min(len(self._alerts), codes_max))]
         more = bool(self._alerts) or any(self._dirty.get(partition) for partition in self._pipelines)
         return Batch(views, alerts, frozenset(self._pipelines), more)
@@ -75,11 +81,8 @@ class ViewChanges:
                 continue
             self._dirty[partition] = dict.fromkeys(pipeline.codes)
             # The stream drops those that it has by their ids.
-            self.announce(
-                StormAlert.from_json(state.alerts.latest)
-                for state in pipeline.codes.values()
-                if state.alerts.latest
-            )
+            latest = [state.alerts.latest for state in pipeline.codes.values() if state.alerts.latest]
+            self.announce(sorted(map(StormAlert.from_json, latest), key=lambda alert: alert.at))
 
     def _refresh(self, partition: int, pipeline: Pipeline) -> None:
         now_s = pipeline.timeline.high_s
@@ -95,7 +98,7 @@ class ViewChanges:
         self._refreshed[partition] = (now_s, all_s)
 
 
-def view_of(state: CodeState, partition: int, now_s: int, minutes: set[int] | None) -> CodeView:
+def view_of(state: CodeState, partition: int, pipeline: Pipeline, minutes: set[int] | None) -> CodeView:
     """What the view shows of a code; of its series only `minutes`, or all there are for None."""
     window, judge = state.window, state.judge
     panes = window.panes.minutes
@@ -110,8 +113,8 @@ def view_of(state: CodeState, partition: int, now_s: int, minutes: set[int] | No
         skewed=window.skewed,
         first_seen_s=window.first_ms / 1_000,
         last_seen_s=window.last_ms / 1_000,
-        rates=window.panes.rates(now_s).per_s,
-        baseline_per_s=judge.storm.baseline_per_s if judge.storm else baseline.rate(),
+        rates=window.panes.rates(pipeline.timeline.high_s).per_s,
+        baseline_per_s=judge.storm.baseline_per_s if judge.storm else baseline.rate(pipeline.prior_per_s),
         state=cast(Literal["quiet", "pending", "storm"], judge.phase),
         series={
             minute: panes[minute] for minute in (panes if minutes is None else minutes) if minute in panes

@@ -86,6 +86,26 @@ def test_a_code_is_forgotten_after_a_month_of_silence() -> None:
     assert pipeline.codes == {}
 
 
+def test_a_code_whose_events_come_weeks_late_is_not_forgotten_for_it() -> None:
+    """Silence counts from when something was last heard."""
+    pipeline = Pipeline(0, PolicyBook())
+    pipeline.feed(tick(T), 0)
+    pipeline.feed(partial(0, 5, T, A=events(T - 29 * 86_400)), 1)
+    for minute in range(1, 10):
+        assert pipeline.feed(tick(T + 86_400 * 2 + 60 * minute), 1 + minute).dropped == set()
+    assert pipeline.codes["316-A"].window.total == 1
+
+
+def test_a_storm_that_ends_after_a_month_of_outage_is_told_before_its_code_is_forgotten() -> None:
+    """The alert first: its state must be there to be written."""
+    story = Story().at(300, 5)
+    later = story.now_s + CODE_KEPT_S + 100
+    step = story.pipeline.feed(tick(later), 99)
+    assert [alert.transition for alert in step.alerts] == ["resolved"]
+    assert step.dropped == set()
+    assert CODE in story.pipeline.codes
+
+
 def test_changed_codes_are_named_with_their_minutes() -> None:
     """What the table and the view have to be told."""
     pipeline = Pipeline(0, PolicyBook())

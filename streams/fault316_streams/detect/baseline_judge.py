@@ -83,9 +83,14 @@ def _above_rule(
     for index, rule in enumerate(policy.rules):
         if not _exceeds(rule, panes, now_s):
             continue
-        since_s = min(now_s, state.rule_since.get(index, now_s))
-        state.rule_since[index] = since_s
+        since_s = state.rule_since.setdefault(index, now_s)
         if now_s - since_s >= rule.for_s:
+            # Late events may have set the beginning long ago; in between it may not have been exceeded.
+            held = range(now_s, now_s - rule.for_s - 1, -1)
+            broken_s = next((second for second in held if not _exceeds(rule, panes, second)), None)
+            if broken_s is not None:
+                state.rule_since[index] = broken_s + 1
+                continue
             normal_per_s = state.baseline.rate(prior_per_s)
             expected = state.baseline.expect(rule.window_s, prior_per_s)
             score = expected.score(panes.count(now_s, rule.window_s))

@@ -15,7 +15,8 @@ SEVERITIES: Final = tuple(Severity)
 
 def escalated(policy: StormPolicy, storm: Storm, window: WindowState, now_s: int) -> Verdict | None:
     """Look at a storm again, on what is known of second `now_s` so far."""
-    observed_per_s = window.panes.count(now_s, storm.window_s) / storm.window_s
+    seen_s = max(1, min(storm.window_s, now_s - storm.started_s + 1))
+    observed_per_s = window.panes.count(now_s, seen_s) / seen_s
     storm.peak_per_s = max(storm.peak_per_s, observed_per_s)
     if now_s < storm.started_s + storm.window_s:
         return None  # the window is still filling

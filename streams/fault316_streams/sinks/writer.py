@@ -52,7 +52,7 @@ class Changes(Protocol):
 
     def rebuild(self, partitions: Collection[int]) -> None:
         """The view has lost these: all codes with all minutes of those still owned count as changed, and the
-        latest alert of each active storm is due again."""
+        latest alert of each code is due again, the oldest first."""
         ...
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 import pytest
 
 from fault316_schemas import Reason, StormAlert, Transition
-from fault316_streams.detect import PolicyBook, Rule, StormPolicy
+from fault316_streams.detect import BaselineJudge, JudgeState, PolicyBook, Rule, StormPolicy
 from fault316_streams.detect.storm import worst
-from story import Story, T
+from fault316_streams.window import WindowState
+from story import CODE, Story, T
 
 
 def told(story: Story) -> list[tuple[int, str, str]]:
@@ -136,6 +137,23 @@ def test_a_rule_whose_for_time_is_broken_starts_again() -> None:
     assert told(story) == []
     story.at(1, 40)
     assert told(story)[0][2] == "above_rule"
+
+
+def test_a_late_burst_and_a_burst_now_are_not_a_rule_exceeded_in_between() -> None:
+    """Both in one breath: the rule was not exceeded for two minutes."""
+    rule = Rule(per_s=0.5, window_s=10, for_s=120)
+    book = PolicyBook(policies={"default": StormPolicy(floor=10_000, rules=(rule,))})
+    window, judge, state = WindowState(), BaselineJudge(), JudgeState()
+    for second in (T + 100, T + 700):
+        window.panes.add(second, 60)
+    verdicts = [judge.look(book.policy(CODE), state, window, s, 0.02) for s in (T + 100, T + 700)]
+    assert verdicts == [None, None]
+
+
+def test_the_peak_is_no_lower_than_the_mean() -> None:
+    """A storm shorter than the window: 1,500 faults in 5 s peak at 300/s."""
+    resolved = Story().at(300, 5).at(0, 100).alerts[-1]
+    assert (resolved.events, resolved.peak_per_s) == (1_500, 300.0)
 
 
 def test_two_storms_in_a_backlog_stay_two() -> None:
