@@ -17,6 +17,14 @@ class Stages(StrEnum):
     DETECT = "detect"
 
 
+class LogFormat(StrEnum):
+    """How logs look."""
+
+    AUTO = "auto"  # human on a terminal, JSON elsewhere
+    HUMAN = "human"
+    JSON = "json"
+
+
 class WorkerSettings(Connection):
     """Everything that an operator may set for `fault316 worker`.
 
@@ -49,5 +57,5 @@ class WorkerSettings(Connection):
     """/healthz, /readyz, /metrics; 0 picks a free port."""
     http_token: SecretStr | None = None
     """Needed where `http_host` is not a loopback address; callers send it as a bearer token."""
-    log_format: Annotated[str, Field(pattern="^(auto|human|json)$")] = "auto"
+    log_format: LogFormat = LogFormat.AUTO
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

@@ -12,7 +12,7 @@ import typer
 import uvloop
 
 from fault316_streams import logs
-from fault316_streams.settings import Stages, WorkerSettings
+from fault316_streams.settings import LogFormat, Stages, WorkerSettings
 from fault316_streams.supervisor import Supervisor
 
 LEFTOVERS_LIMIT_S: Final = 1.0
@@ -30,7 +30,9 @@ def worker(
         int | None,
         typer.Option(min=0, max=65_535, help="Port of /healthz, /readyz, /metrics; 0: a free one."),
     ] = None,
-    log_format: Annotated[str | None, typer.Option(help="human or json. Default: by the terminal.")] = None,
+    log_format: Annotated[
+        LogFormat | None, typer.Option(help="How logs look. Default: by the terminal.")
+    ] = None,
     processes: Annotated[
         int, typer.Option(min=1, max=64, help="Run so many workers, and start again those that end.")
     ] = 1,
