@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -149,9 +148,8 @@ def test_mutated_bytes_get_the_contracts_answer(data: st.DataObject) -> None:
         assert same(hot, event)
     elif isinstance(hot, HotEvent):
         # Then what the contract refuses is in a field that is not looked at: without these it takes it.
-        counted = {
-            name: field for name, field in msgspec.json.decode(bytes(value)).items() if name in COUNTED
-        }
+        # (Python's own parser, because msgspec's knows no number like 1e999, which may well stand in such a field.)
+        counted = {name: field for name, field in json.loads(bytes(value)).items() if name in COUNTED}
         if counted.get("exception"):
             counted["exception"] = {"type": counted["exception"]["type"]}
         assert same(hot, FaultEvent.model_validate(counted))
