@@ -15,9 +15,16 @@ def explain(error: ValidationError, prefix: str = "FAULT316_") -> str:
     """One line for a settings error: the variable or field, what is wrong with it, what it got."""
     parts = []
     for item in error.errors(include_url=False):
-        where = ".".join(str(part) for part in item["loc"])
+        path = [str(part) for part in item["loc"]]
+        message, got = item["msg"].removeprefix("Value error, "), f" (got {item['input']!r})"
+        if "[key]" in path:  # a table's name: one line, whichever of the forms it could have had
+            path = path[: path.index("[key]")]
+            message, got = "no such name; should be `default` or a pattern of codes, such as 316-DB-*", ""
+        elif item["type"] == "extra_forbidden":
+            message, got = "no such field", ""
+        elif item["type"] in ("value_error", "missing"):
+            got = ""
+        where = ".".join(path)
         name = f"{prefix}{where.upper()}" if where and prefix else where
-        got = "" if item["type"] in ("value_error", "missing") else f" (got {item['input']!r})"
-        message = item["msg"].removeprefix("Value error, ")
         parts.append(f"{name}: {message}{got}" if name else message)
-    return "; ".join(parts)
+    return "; ".join(dict.fromkeys(parts))
