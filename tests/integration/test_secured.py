@@ -23,6 +23,7 @@ from support import eventually, until
 from worker_process import Workers, fault316
 
 DOCS: Final = (SOURCE.parent / "docs" / "security.md").read_text(encoding="utf-8")
+README: Final = (SOURCE.parent / "README.md").read_text(encoding="utf-8")
 ROLES: Final = ("producer", "consumer", "worker", "operator", "reader", "nobody")
 LACKING: Final = {
     f"no-{name}": f"316.{name}" for name in ("intake", "detect", "events", "partials", "alerts", "events.dlq")
@@ -70,6 +71,19 @@ def fault316_as(secured: Secured, user: str, *arguments: str) -> Any:
 
 def test_the_docs_list_every_role() -> None:
     assert {acl.user for acl in documented_acls()} == {"producer", "consumer", "worker", "operator"}
+
+
+def test_the_readme_lists_the_same_rights() -> None:
+    section = README.split("\n## Security\n")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| (\w+)(?: reader)? \| (.*)$", section, re.MULTILINE))
+    for acl in documented_acls():
+        if acl.user != "consumer" or acl.resource != "group":
+            assert f"`{acl.name}`" in rows[acl.user], acl
+        for operation in acl.operations:
+            assert operation.replace("_", "").title() in rows[acl.user].title(), acl
+    for user, row in (("worker", "worker"), ("reader", "counters")):
+        [line] = re.findall(rf"^user {user} .*$", DOCS, re.MULTILINE)
+        assert re.findall(r" ([+~]\S+)", line) == re.findall(r"[`\s]([+~][^\s`]+)", rows[row])
 
 
 async def test_the_whole_pipeline_works_with_the_documented_rights(secured: Secured, tmp_path: Path) -> None:
