@@ -1,6 +1,7 @@
 """A real Kafka and a real Redis for every test that asks; each test has names of its own on them."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ from fault316_streams.embedded import Embedded, Endpoints
 from fault316_streams.settings import WorkerSettings
 from support import own_settings
 from worker_process import Workers
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a shell, we ignore Ctrl-C, and every program under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fault316_schemas.event import EVENT_BYTES_MAX
-from fault316_streams.cli import app
+from fault316_streams.cli.commands import app
 from fault316_streams.cli.recording import BadLine, Plan, Recorded, Survey, read_lines
 from fault316_streams.cli.replay import parse_speed
 from fault316_streams.errors import Failure, Misuse
