@@ -10,10 +10,13 @@ import pytest
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.redis import RedisContainer
 
+from chaos_report import pytest_addoption, pytest_terminal_summary
 from fault316_streams.embedded import Embedded, Endpoints
 from fault316_streams.settings import WorkerSettings
 from support import own_settings
 from worker_process import Workers
+
+__all__ = ["pytest_addoption", "pytest_terminal_summary"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a shell, we ignore Ctrl-C, and every program under test would inherit that.

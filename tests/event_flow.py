@@ -1,10 +1,12 @@
 """Events that keep flowing while a test breaks things. Imported as `event_flow`."""
 
 import threading
+import time
 from collections import Counter
 from itertools import count
 from typing import Final, Self
 
+from fault316_streams.partial import SEVERITIES
 from fault316_streams.settings import WorkerSettings
 from other_client import OtherProducer, fault
 
@@ -12,7 +14,7 @@ PAUSE_S: Final = 0.05
 PER_TURN: Final = 10
 """200 events a second, plus a storm's: enough for every chunk, flush and checkpoint to be under way when it hurts."""
 STORM_PER_TURN: Final = 10
-CALM: Final = ("316-CONN-ERR", "316-TIMEOUT-ERR", "316-OP-FAIL", "316-MEM-HIGH", "316-DB-DEADLOCK")
+CALM: Final = tuple(f"316-CALM-{letter}" for letter in "ABCDE")
 
 
 class EventFlow:
@@ -21,11 +23,17 @@ class EventFlow:
     The calm codes flow from the beginning, `storm` adds one for as long as the test says.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        """It flows inside of `with`."""
+    def __init__(self, settings: WorkerSettings, per_turn: int = PER_TURN) -> None:
+        """It flows inside of `with`; `per_turn` events 20 times a second."""
         self.produced: Counter[str] = Counter()
+        """Code → events."""
+        self.severities: Counter[tuple[str, str]] = Counter()
+        """Code and severity → events."""
+        self.minutes: Counter[tuple[str, int]] = Counter()
+        """Code and epoch minute → events, by their own time."""
         self.storm: str | None = None
         """A code to add."""
+        self._per_turn = per_turn
         self._producer = OtherProducer(settings)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -44,12 +52,16 @@ class EventFlow:
     def _run(self) -> None:
         numbers = count()
         while not self._stopping.wait(PAUSE_S):
-            storm = self.storm
-            for code in [CALM[n % len(CALM)] for n in range(PER_TURN)] + [storm] * STORM_PER_TURN * bool(
-                storm
-            ):
-                number = next(numbers)
-                weight = 1 + number % 3
-                assert code is not None
-                self._producer.send(fault(code, id=f"e{number}", count=weight), number % self._partitions)
-                self.produced[code] += weight
+            codes = [CALM[n % len(CALM)] for n in range(self._per_turn)]
+            if storm := self.storm:
+                codes += [storm] * STORM_PER_TURN
+            for code in codes:
+                self._send(next(numbers), code)
+
+    def _send(self, number: int, code: str) -> None:
+        weight, severity, at_s = 1 + number % 3, SEVERITIES[number % 4], time.time()
+        event = fault(code, at_s=at_s, id=f"e{number}", count=weight, severity=severity)
+        self._producer.send(event, number % self._partitions)
+        self.produced[code] += weight
+        self.severities[code, severity] += weight
+        self.minutes[code, int(at_s) // 60] += weight

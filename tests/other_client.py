@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from fault316_streams.settings import WorkerSettings
 
-ACK_LIMIT_S: Final = 60.0
-"""A broker that is killed and started again answers within this."""
+ACK_LIMIT_S: Final = 150.0
+"""A broker that is killed, stays away for a minute and is started again answers within this."""
 
 
 def fault(code: str, *, at_s: float | None = None, **fields: object) -> bytes:
@@ -130,6 +130,10 @@ class OtherView:
             for minute, events in self.redis.hgetall(key).items():
                 minutes[int(hour) // 60 + int(minute)] += int(events)
         return minutes
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alert stream's, oldest first."""
+        return [json.loads(fields["alert"]) for _, fields in self.redis.xrange(f"{self.prefix}alerts")]
 
     def all_keys(self) -> list[str]:
         """Every key that has to do with the prefix, guards too."""

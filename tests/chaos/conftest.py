@@ -1,6 +1,7 @@
 """What the tests that break things share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from fault316_streams.embedded import Embedded
 from fault316_streams.settings import WorkerSettings
 from support import own_settings
+from trial import CALM_POLICY, Trial
 
 SESSION_TIMEOUT_S = 6
 """The shortest that Kafka allows: a killed worker's partitions move after this long."""
@@ -42,3 +44,23 @@ def quick_storms(tmp_path: Path) -> str:
     policy = tmp_path / "policy.toml"
     policy.write_text("[storm.default]\nshort_s = 3\nlong_s = 6\nhold_s = 3\n")
     return str(policy)
+
+
+@pytest.fixture
+def calm(tmp_path: Path) -> str:
+    """A policy file for trials: storms end within seconds, and the calm codes never storm."""
+    policy = tmp_path / "calm.toml"
+    policy.write_text(CALM_POLICY)
+    return str(policy)
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> range:
+    """How often to inject a fault: once, or as often as `--rounds` says."""
+    return range(request.config.getoption("rounds"))
+
+
+@pytest.fixture
+def trial(record_property: Callable[[str, object], None]) -> Callable[..., Trial]:
+    """Makes a `Trial` whose verdict is in the report."""
+    return partial(Trial, record=record_property)
