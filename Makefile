@@ -6,9 +6,13 @@ STAMP := $(VENV)/.installed
 CODE := schemas clients streams tests
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 ARGS ?=
+# The tests mostly wait: for sessions to time out, for servers to start. So more of them at a time than there are cores.
+JOBS ?= 4
+ROUNDS ?= 20
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint fmt lock clean servers
+.PHONY: help install demo test chaos lint fmt lock clean servers
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -20,7 +24,10 @@ demo: servers $(STAMP) ## Kafka, Redis, a worker and a storm, in about a minute
 	$(BIN)/fault316 demo $(ARGS)
 
 test: servers $(STAMP) lint ## Lint, then all tests, on a real Kafka and Redis
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+chaos: servers $(STAMP) ## The tests that break things, ROUNDS times each (20), with a report
+	$(PYTEST) tests/chaos --rounds=$(ROUNDS) --timeout=3600 $(ARGS)
 
 lint: $(STAMP) ## Style, format and types
 	$(BIN)/ruff check .
