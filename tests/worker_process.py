@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import psutil
+
 from fault316_streams.embedded.process import free_port
 from fault316_streams.settings import WorkerSettings
 from support import until
@@ -122,6 +124,16 @@ class WorkerProcess:
         """As a crash would; does nothing where it is gone already."""
         self._process.kill()
         self._process.wait()
+
+    def cpu_s(self) -> float:
+        """CPU seconds so far, its children's with it, also of those that have ended."""
+        own = psutil.Process(self._process.pid)
+        living = [child.cpu_times()[:2] for child in own.children(recursive=True)]
+        return sum(own.cpu_times()[:4]) + sum(sum(times) for times in living)
+
+    def lines(self) -> int:
+        """How many lines its log has."""
+        return len(self.log.read_bytes().splitlines())
 
     def last_words(self) -> str:
         """The end of its log."""
