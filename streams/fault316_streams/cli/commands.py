@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from fault316_streams.cli import dlq
+from fault316_streams.cli import bench, dlq
 from fault316_streams.cli.counters import counters
 from fault316_streams.cli.demo import demo
 from fault316_streams.cli.emit import emit
@@ -46,6 +46,7 @@ app.command()(replay)
 app.command()(simulate)
 app.command("sim", hidden=True)(simulate)
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:

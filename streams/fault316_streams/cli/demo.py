@@ -18,7 +18,7 @@ from fault316 import AlertFeed, AsyncCounters, Reporter, StormAlert
 from fault316_schemas import Transition
 from fault316_schemas.connection import LOCAL_ENV_FILE
 from fault316_streams.cli import demo_story
-from fault316_streams.cli._child import WorkerChild
+from fault316_streams.worker_child import WorkerChild
 from fault316_streams.cli._demo_report import result_table, verdict_lines
 from fault316_streams.cli._edge import one_line_errors
 from fault316_streams.cli._show import alert_row

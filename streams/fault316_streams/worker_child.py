@@ -1,4 +1,4 @@
-"""A worker as a child process, for the demo: the very command that an operator runs."""
+"""A worker as a child process, for the demo and the bench: the very command that an operator runs."""
 
 import json
 import os
@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from fault316_streams.embedded.process import free_port
 from fault316_streams.errors import Failure
@@ -71,6 +73,21 @@ class WorkerChild:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def metrics(self) -> dict[str, float]:
+        """Each metric's samples summed; of a histogram also each bucket, as `name_bucket<le>`.
+
+        Raises:
+            OSError: it does not answer.
+        """
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        sums: dict[str, float] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                name = sample.name + sample.labels.get("le", "")
+                sums[name] = sums.get(name, 0.0) + sample.value
+        return sums
 
     def _ready(self) -> bool:
         try:

@@ -1,0 +1,146 @@
+"""How many events a second the whole pipeline takes, and what each costs: a topic filled beforehand is worked off.
+
+From the first events in the Redis counters to the last: what a reader of the counters sees, start-up left out.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from fault316_streams.bench.fill import Filler
+from fault316_streams.bench.lab import Lab, View
+from fault316_streams.bench.load import Load
+from fault316_streams.bench.sample import Sample
+from fault316_streams.errors import Failure
+from fault316_streams.settings import Stages, WorkerSettings
+from fault316_streams.topics import ensure_topics
+from fault316_streams.worker_child import WorkerChild
+
+LOOK_S: Final = 0.02
+STANDSTILL_S: Final = 60.0
+"""Without a new count for so long, something is broken."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Topics with events in them, which nobody has read."""
+
+    settings: WorkerSettings
+    load: Load
+    expected: Counter[str]
+    """Code → events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """One run."""
+
+    codes: int
+    hot_share: float
+    partitions: int
+    workers: list[str]
+    """Their stages."""
+    events: int
+    seconds: float
+    events_per_s: float
+    cpu_us: list[float]
+    """Of each worker: CPU microseconds per event, user and system."""
+    peak_mb: list[float]
+    """Of each worker: the largest resident memory, MiB."""
+    stalls_over_50_ms: float
+    """Of the times the event loops woke, the share that was more than 50 ms late."""
+    alerts: int
+    rebalances: int
+    """Partitions that the workers had to give away."""
+    exact: bool
+    """Each code's counter equals what was written."""
+
+
+def fill(
+    lab: Lab, load: Load, events: int, say: Say, partitions: int = 8, compression: str = "none"
+) -> Filled:
+    """Topics of their own with so many events."""
+    settings = lab.settings(events_partitions=partitions)
+    asyncio.run(ensure_topics(settings))
+    filler = Filler(settings, load, compression)
+    filler.fill(events, lambda done: say(f"writing events: {done:,} of {events:,}"))
+    return Filled(settings, load, filler.produced)
+
+
+def measure(lab: Lab, filled: Filled, say: Say, stages: Sequence[Stages] = (Stages.ALL,)) -> Throughput:
+    """Start a worker for each of `stages`, wait until everything is counted.
+
+    Raises:
+        Failure: nothing was counted for a minute.
+    """
+    view, total = View(filled.settings), filled.expected.total()
+    with ExitStack() as stack:
+        workers = [stack.enter_context(lab.worker(filled.settings, stage)) for stage in stages]
+        say("starting a worker")
+        before = _until(lambda: view.totals().total())
+        first = [Sample.of(worker.pid) for worker in workers]
+        _counted(view, filled, say)
+        last = [Sample.of(worker.pid) for worker in workers]
+        exact = view.totals() == filled.expected
+        metrics = _sum(workers)
+    seconds = last[0].at_s - first[0].at_s
+    counted = total - before
+    return Throughput(
+        codes=filled.load.codes,
+        hot_share=filled.load.hot_share,
+        partitions=filled.settings.events_partitions,
+        workers=[str(stage) for stage in stages],
+        events=total,
+        seconds=round(seconds, 2),
+        events_per_s=round(counted / seconds),
+        cpu_us=[round((b.cpu_s - a.cpu_s) / counted * 1e6, 2) for a, b in zip(first, last, strict=True)],
+        peak_mb=[round(each.peak_mb, 1) for each in last],
+        stalls_over_50_ms=round(_late_share(metrics), 5),
+        alerts=int(metrics.get("fault316_alerts_total", 0)),
+        rebalances=int(metrics.get("fault316_rebalances_total", 0)),
+        exact=exact,
+    )
+
+
+def _counted(view: View, filled: Filled, say: Say) -> None:
+    """Wait for the hot code first: asking for one counter costs the servers' core nothing."""
+    hot, total = filled.load.code(0), filled.expected.total()
+    wanted = filled.expected[hot]
+    known, moved_s = 0, time.monotonic()
+    while True:
+        now = view.total(hot) if known < wanted else wanted + view.totals().total()
+        if now != known:
+            known, moved_s = now, time.monotonic()
+        if known >= wanted and view.totals().total() >= total:
+            return
+        if time.monotonic() - moved_s > STANDSTILL_S:
+            raise Failure(f"nothing more was counted for {STANDSTILL_S:.0f} s; {view.totals().total():,} are")
+        say(f"counting: {min(known, wanted) / wanted:.0%} of {total:,} events")
+        time.sleep(LOOK_S)
+
+
+def _until(value: Callable[[], int]) -> int:
+    deadline = time.monotonic() + STANDSTILL_S
+    while not (found := value()):
+        if time.monotonic() > deadline:
+            raise Failure(f"nothing was counted for {STANDSTILL_S:.0f} s")
+        time.sleep(LOOK_S)
+    return found
+
+
+def _sum(workers: Sequence[WorkerChild]) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for worker in workers:
+        sums.update(worker.metrics())  # type: ignore[arg-type]  # floats
+    return sums
+
+
+def _late_share(metrics: Counter[str]) -> float:
+    wakes = metrics["fault316_loop_lag_seconds_count"]
+    return 1 - metrics["fault316_loop_lag_seconds_bucket0.05"] / wakes if wakes else 0.0
