@@ -48,7 +48,8 @@ class CodeTable:
         """The states of a partition's codes, as Faust has recovered them.
 
         Raises:
-            StateError: an entry is damaged, or of a newer version.
+            FormatError: an entry is damaged.
+            VersionError: an entry is of a version that this worker does not read.
         """
         newest: dict[str, CodeState] = {}
         prefix = f"{partition}:".encode()

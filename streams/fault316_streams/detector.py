@@ -16,10 +16,11 @@ from fault316_streams.code_table import CodeTable
 from fault316_streams.detect import PolicyBook
 from fault316_streams.health import Status
 from fault316_streams.metrics import Metrics
-from fault316_streams.partial import FormatError, NewerFormatError, Partial, decode
+from fault316_streams.partial import Partial, decode
 from fault316_streams.pipeline import Pipeline, Step, Tally
 from fault316_streams.sinks.alerts import AlertSink
 from fault316_streams.state import CodeState
+from fault316_streams.versioned import FormatError, VersionError
 from fault316_streams.view_changes import ViewChanges
 
 UNACKED_MAX: Final = 3_000
@@ -91,8 +92,8 @@ class Detector:
         """Take in one Faust event of the partials topic.
 
         Raises:
-            NewerFormatError: it is of a newer version than this worker reads.
-            StateError: a table entry cannot be read.
+            VersionError: it, or a table entry, is of a version that this worker does not read.
+            FormatError: a table entry is damaged.
         """
         partition: int = event.message.partition
         if self._assigned is None or partition not in self._assigned:
@@ -104,7 +105,7 @@ class Detector:
         self._unacked.append(event)
         try:
             message = decode(event.value)
-        except NewerFormatError:
+        except VersionError:
             raise
         except FormatError as error:
             # Nobody but an intake writes here. It says nothing of the log, so leaving it out miscounts nothing.

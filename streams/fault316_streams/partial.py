@@ -13,10 +13,13 @@ from typing import Final
 
 import msgspec
 
+from fault316_streams.versioned import Format
+
 CHUNK_BITS: Final = 12
 """A chunk is `offset >> 12`: 4,096 offsets. A constant of the protocol: intakes must agree on it."""
 
 FORMAT_VERSION: Final = 1
+"""Of partials and ticks. When to raise it: docs/upgrading.md."""
 
 USERS_LG_K: Final = 11
 """2,048 registers, 4 bits each: about 1 KB when full, a few bytes for a few users; standard error 2.3 %."""
@@ -102,8 +105,17 @@ class Tick(msgspec.Struct, array_like=True, tag=1):
     """By source partition, those that this intake owns."""
 
 
+class _Head(msgspec.Struct, array_like=True):
+    """How every message begins, in all versions."""
+
+    kind: int
+    """The tag."""
+    version: int
+
+
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Partial | Tick)
+_decoder: msgspec.msgpack.Decoder[Partial | Tick] = msgspec.msgpack.Decoder(Partial | Tick)
+_format = Format[Partial | Tick]("partial", _Head, {FORMAT_VERSION: _decoder.decode})
 
 
 @lru_cache(maxsize=65_536)
@@ -113,14 +125,6 @@ def partition_of(code: str, partitions: int) -> int:
     A good hash rather than a fast one: codes are alike, and a CRC puts most of them in one partition.
     """
     return int.from_bytes(blake2b(code.encode(), digest_size=8).digest()) % partitions
-
-
-class FormatError(ValueError):
-    """The message is neither a partial nor a tick."""
-
-
-class NewerFormatError(FormatError):
-    """It was written by a newer intake than this worker understands: skipping it would miscount."""
 
 
 def encode(message: Partial | Tick) -> bytes:
@@ -133,14 +137,6 @@ def decode(data: bytes) -> Partial | Tick:
 
     Raises:
         FormatError: it is something else.
-        NewerFormatError: it is of a newer version.
+        VersionError: it is of a version that this worker does not read.
     """
-    try:
-        message: Partial | Tick = _decoder.decode(data)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise FormatError(f"not a partial: {error}") from error
-    if message.version > FORMAT_VERSION:
-        raise NewerFormatError(
-            f"partial of version {message.version}, this worker reads up to {FORMAT_VERSION}: upgrade it"
-        )
-    return message
+    return _format.read(data)

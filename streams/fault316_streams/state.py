@@ -6,13 +6,11 @@ import msgspec
 
 from fault316_streams.alert.lifecycle import AlertState
 from fault316_streams.detect import JudgeState
+from fault316_streams.versioned import Format
 from fault316_streams.window import Open, WindowState
 
 STATE_VERSION: Final = 1
-
-
-class StateError(ValueError):
-    """A table entry that this worker cannot read."""
+"""Of table entries. When to raise it: docs/upgrading.md."""
 
 
 class CodeState(msgspec.Struct, array_like=True):
@@ -31,8 +29,15 @@ class CodeState(msgspec.Struct, array_like=True):
     """Only in the state that counts the codes beyond the limit: by source partition and code."""
 
 
+class _Head(msgspec.Struct, array_like=True):
+    """How every entry begins, in all versions."""
+
+    version: int
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(CodeState)
+_format = Format[CodeState]("table entry", _Head, {STATE_VERSION: _decoder.decode})
 
 
 def encode_state(state: CodeState) -> bytes:
@@ -41,13 +46,10 @@ def encode_state(state: CodeState) -> bytes:
 
 
 def decode_state(data: bytes) -> CodeState:
-    """Read a table entry's value. Raises StateError: damaged, or of a newer version than this worker's."""
-    try:
-        state: CodeState = _decoder.decode(data)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise StateError(f"table entry cannot be read: {error}") from error
-    if state.version > STATE_VERSION:
-        raise StateError(
-            f"table entry of version {state.version}, this worker reads up to {STATE_VERSION}: upgrade it"
-        )
-    return state
+    """Read a table entry's value.
+
+    Raises:
+        FormatError: it is damaged.
+        VersionError: it is of a version that this worker does not read.
+    """
+    return _format.read(data)

@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "fault316_streams.cli": ["fault316_schemas", "fault316_streams", "fault316"],
     # The stages, in the order of the data's way: each knows the contracts and what comes before it.
     "fault316_streams.errors": [],
-    "fault316_streams.partial": [],
+    "fault316_streams.versioned": [],
+    "fault316_streams.partial": ["fault316_streams.versioned"],
     "fault316_streams.intake": ["fault316_schemas", "fault316_streams.partial"],
     "fault316_streams.intake.service": ["fault316_schemas", "fault316_streams"],
     "fault316_streams.window": ["fault316_schemas", "fault316_streams.partial"],
@@ -46,7 +47,9 @@ LIGHT = {
 }
 INTEGRATIONS = "fault316.integrations"  # each imports the framework that it is for
 
-CORE = [f"fault316_streams.{stage}" for stage in ("partial", "intake", "window", "detect", "alert")]
+CORE = [
+    f"fault316_streams.{stage}" for stage in ("versioned", "partial", "intake", "window", "detect", "alert")
+]
 NOT_CORE = ["fault316_streams.intake.service"]
 
 TAKE_NOW = "take the time as an argument: it comes in messages"

@@ -1,9 +1,12 @@
 """Contributions arrive whole on their codes' partitions, in messages that a broker takes."""
 
-from fault316_streams.intake.messages import MESSAGE_BYTES_MAX, Statement, messages
-from fault316_streams.partial import Contribution, Partial, decode, partition_of
+from fault316_streams.intake.messages import MESSAGE_BYTES_MAX, messages
+from fault316_streams.partial import FORMAT_VERSION, Contribution, Partial, decode, partition_of
 
-SAID = Statement(partition=3, start=4_096, upto=5_000, log_ms=7, wall_ms=8, caught_up=True)
+
+def said(codes: dict[str, Contribution]) -> Partial:
+    """What an intake says of one range."""
+    return Partial(FORMAT_VERSION, 3, 4_096, 5_000, log_ms=7, wall_ms=8, caught_up=True, codes=codes)
 
 
 def read(value: bytes) -> Partial:
@@ -15,7 +18,7 @@ def read(value: bytes) -> Partial:
 
 def test_each_code_goes_to_its_own_partition_with_the_same_statement() -> None:
     codes = {f"316-C{i}": Contribution(seconds={i: 1}, severity=[1, 0, 0, 0]) for i in range(50)}
-    sent = messages(SAID, codes, 4)
+    sent = messages(said(codes), 4)
     assert {message.partition for message in sent} == {0, 1, 2, 3}
     told: dict[str, Contribution] = {}
     for partition, value in sent:
@@ -30,11 +33,11 @@ def test_each_code_goes_to_its_own_partition_with_the_same_statement() -> None:
 def test_a_message_too_large_is_split_by_codes() -> None:
     large = {f"{i}": 1 for i in range(20_000)}
     codes = {f"316-C{i}": Contribution(hosts=large, severity=[1, 0, 0, 0]) for i in range(10)}
-    sent = messages(SAID, codes, 1)
+    sent = messages(said(codes), 1)
     assert len(sent) > 1
     assert all(len(message.value) <= MESSAGE_BYTES_MAX for message in sent)
     assert sorted(code for message in sent for code in read(message.value).codes) == sorted(codes)
 
 
 def test_nothing_to_tell_is_no_message() -> None:
-    assert messages(SAID, {}, 4) == []
+    assert messages(said({}), 4) == []
