@@ -43,7 +43,11 @@ class DetectStage:
     def status(self) -> Status:
         """See `Component`: the detector's, once Faust has recovered the tables after a rebalance."""
         if self.faust.in_recovery:
-            return Status(False, "waiting: for the tables to be recovered from their changelog")
+            return Status(
+                False,
+                "waiting for kafka: for the codes' states to be read from their changelog",
+                self.detector.unassigned_since_s,
+            )
         return self.detector.status()
 
     def progress(self) -> Progress:

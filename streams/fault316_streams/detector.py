@@ -39,6 +39,8 @@ class Detector:
         self.changes = ViewChanges(self.pipelines)
         self.heard = 0
         """Messages taken in so far; it grows while there is progress."""
+        self.unassigned_since_s = time.time()
+        """Epoch second since when we had no partitions; of the last time, while we have."""
         self._book = book
         self._alerts = alerts
         self._metrics = metrics
@@ -54,9 +56,11 @@ class Detector:
     def status(self) -> Status:
         """See `Component`."""
         if self._assigned is None:
-            return Status(False, "waiting: for partitions of the partials topic")
+            return Status(
+                False, "waiting for kafka: to assign partitions of the partials topic", self.unassigned_since_s
+            )
         if since := self._table.slow_since:
-            return Status(False, "waiting: for the changelog to acknowledge a checkpoint", since)
+            return Status(False, "waiting for kafka: to acknowledge a checkpoint in the changelog", since)
         facts = {
             "partitions": len(self._assigned),
             "codes": sum(len(pipeline.codes) for pipeline in self.pipelines.values()),
@@ -79,6 +83,8 @@ class Detector:
 
     def revoke(self) -> None:
         """Let go of everything: what is ours again after the rebalance is read from the table anew."""
+        if self._assigned is not None:
+            self.unassigned_since_s = time.time()
         self._assigned = None
         for partition in list(self.pipelines):
             self.changes.forget(partition)

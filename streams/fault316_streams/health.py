@@ -13,9 +13,13 @@ class Status:
     detail: str
     """One line for a person: `ok`, or what is being waited for and why."""
     since_s: float | None = None
-    """Epoch second since when it is so, where that is known."""
+    """Epoch second since when it is so; known wherever something is waited for."""
     facts: Mapping[str, int | float | str] = field(default_factory=dict)
     """A few numbers worth a look: lag, assigned partitions."""
+
+    def waited_s(self, now_s: float) -> float:
+        """For how long it has waited, as of epoch second `now_s`; 0 while it is ready."""
+        return 0.0 if self.ready or self.since_s is None else max(0.0, now_s - self.since_s)
 
 
 class Component(Protocol):

@@ -131,6 +131,10 @@ class Metrics:
         )
 
     def _process(self, version: str) -> None:
+        # Alert on it: what is waited for, and what to do about it, is on /readyz.
+        self.waiting_seconds = self._gauge(
+            "fault316_waiting_seconds", "How long a part has waited for something; 0: ready.", "component"
+        )
         # Above the stall limit, the watchdog ends the process.
         self.progress_age_seconds = Gauge(
             "fault316_progress_age_seconds",

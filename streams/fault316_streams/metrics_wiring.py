@@ -1,8 +1,19 @@
 """Which number of which stage each metric shows."""
 
+import time
+from collections.abc import Sequence
+
 from fault316_streams.detector import Detector
+from fault316_streams.health import Component
 from fault316_streams.intake.service import IntakeService
 from fault316_streams.metrics import Metrics
+
+
+def follow_waits(metrics: Metrics, components: Sequence[Component]) -> None:
+    """Connect what /readyz says."""
+    metrics.waiting_seconds.follow(
+        lambda: {component.name: component.status().waited_s(time.time()) for component in components}
+    )
 
 
 def follow_intake(metrics: Metrics, intake: IntakeService) -> None:

@@ -6,6 +6,7 @@ A consumer can stall without any error, and then nothing is wrong but the silenc
 import asyncio
 import faulthandler
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -110,10 +111,13 @@ class Watchdog:
         self._grace_s = grace_s
         self.stuck: str | None = None
         """The stage that is stuck."""
+        self._stuck_since_s: float | None = None
 
     def status(self) -> Status:
         """See `Component`."""
-        return Status(False, f"{self.stuck} is stuck; stopping") if self.stuck else Status(True, "ok")
+        if self.stuck is None:
+            return Status(True, "ok")
+        return Status(False, f"{self.stuck} is stuck; stopping", self._stuck_since_s)
 
     async def run(self) -> None:
         """Watch until cancelled, or until a stage is stuck."""
@@ -136,7 +140,7 @@ class Watchdog:
             self._metrics.progress_age_seconds.labels(stage.name).set(state.stalled_s)
             if verdict is Verdict.STUCK:
                 log.critical("stuck", stage=stage.name, stalled_s=state.stalled_s, grace_s=self._grace_s)
-                self.stuck = stage.name
+                self.stuck, self._stuck_since_s = stage.name, time.time()
                 _exit_after(self._grace_s)
                 self._on_stuck()
                 return

@@ -19,7 +19,7 @@ from fault316_streams.health import Component, Status
 from fault316_streams.http import HttpServer
 from fault316_streams.intake.service import IntakeService
 from fault316_streams.metrics import Metrics
-from fault316_streams.metrics_wiring import follow_detect, follow_intake
+from fault316_streams.metrics_wiring import follow_detect, follow_intake, follow_waits
 from fault316_streams.settings import Stages, WorkerSettings
 from fault316_streams.sinks.backoff import backoff_s
 from fault316_streams.topics import ensure_topics
@@ -40,7 +40,7 @@ class KafkaReady:
         """`groups`: consumer groups that the worker joins."""
         self._settings = settings
         self._groups = tuple(groups)
-        self._status = Status(False, "waiting: for the first connection", time.time())
+        self._status = Status(False, "waiting for kafka: for the first connection", time.time())
 
     def status(self) -> Status:
         """See `Component`."""
@@ -64,7 +64,7 @@ class KafkaReady:
                 self._status = Status(False, f"waiting: {error}", self._status.since_s)
                 await asyncio.sleep(backoff_s(failures))
             else:
-                self._status = Status(True, "ok")
+                self._status = Status(True, "ok at the start; the stages say how it is now")
                 return
 
 
@@ -94,6 +94,7 @@ class Worker:
         if self.detect:
             components += self.detect.components
             follow_detect(self._metrics, self.detect.detector)
+        follow_waits(self._metrics, [*components, self._watchdog])
         self.http = HttpServer(settings, self._metrics, self._watchdog, components)
 
     async def run(self, stop: asyncio.Event) -> None:

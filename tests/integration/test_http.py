@@ -1,6 +1,7 @@
 """What a supervisor, a balancer and Prometheus get from a worker's HTTP port."""
 
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from fault316_streams.errors import Failure, Misuse
 from fault316_streams.health import Status
 from fault316_streams.http import HttpServer, is_loopback
 from fault316_streams.metrics import Metrics
+from fault316_streams.metrics_wiring import follow_waits
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.sinks.redis_view import RedisView
 from fault316_streams.sinks.writer import Batch, ViewWriter
@@ -82,6 +84,19 @@ async def test_one_component_that_waits_makes_it_not_ready_and_says_for_what() -
             "since": "1970-01-01T00:00:00+00:00",
         }
         assert (await client.get("/healthz")).status == 200  # waiting is no reason to be restarted
+
+
+async def test_a_metric_shows_for_how_long_each_part_waits() -> None:
+    """As /readyz says, for alerts: 0 while it is ready."""
+    worker = Worker()
+    follow_waits(worker.metrics, [*worker.parts, worker.alive])
+    worker.parts[1].state = Status(False, "waiting: ConnectionError: refused", since_s=time.time() - 100)
+    async with served(worker) as client:
+        families = text_string_to_metric_families(await (await client.get("/metrics")).text())
+        [waiting] = [family for family in families if family.name == "fault316_waiting_seconds"]
+    seconds = {sample.labels["component"]: sample.value for sample in waiting.samples}
+    assert seconds.pop("redis") >= 100
+    assert seconds == {"intake": 0, "watchdog": 0}
 
 
 async def test_a_stuck_worker_is_not_healthy() -> None:

@@ -59,7 +59,8 @@ class RedisView:
             answers = await run(self._redis, calls)
         except (RedisError, OSError) as error:
             self._writer = uuid4().hex
-            raise SinkUnavailable(f"{type(error).__name__}: {error}".partition("\n")[0]) from error
+            words = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(".")
+            raise SinkUnavailable(f"{words}; check FAULT316_REDIS_URL if it stays so") from error
         except BaseException:  # cancelled: the answers were not heard either
             self._writer = uuid4().hex
             raise

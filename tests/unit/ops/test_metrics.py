@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fault316_streams.metrics import Metrics
 
 UNITS = ("total", "seconds", "records", "info", "codes", "active", "up")
-LABELS = {"reason", "stage", "partition", "outcome", "transition", "le", "version"}
+LABELS = {"reason", "component", "stage", "partition", "outcome", "transition", "le", "version"}
 """None of these can grow without bound. `code` must never be among them."""
 
 
@@ -31,6 +31,7 @@ def full() -> Metrics:
         (metrics.codes_over_limit, False),
         (metrics.storms_active, False),
         (metrics.checkpoints, False),
+        (metrics.waiting_seconds, True),
     ):
         followed.follow(lambda labelled=labelled: {"x": 2} if labelled else 1)  # type: ignore[misc]
     metrics.alerts.labels("opened", "above_baseline").inc()

@@ -65,7 +65,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     async def _step(self) -> None:
         if self._fresh:
-            with self._state.waiting("kafka: for the committed positions"):
+            with self._state.waiting("to tell the committed positions"):
                 await self._position()
         await self._wait_for_room()
         try:
@@ -92,15 +92,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Only noted here, because aiokafka swallows what goes wrong in here; `run` does the rest."""
         self._fresh = set(assigned)
-        self._state.joined = True
+        self._state.joined()
         log.info("partitions assigned", partitions=sorted(tp.partition for tp in assigned))
 
     def let_go(self) -> None:
         """Forget all partitions."""
         self.sources.clear()
         self._fresh.clear()
-        self._state.partitions.clear()
-        self._state.joined = False
+        self._state.left()
 
     async def _position(self) -> None:
         """Find where to start each fresh partition (see `Source`)."""

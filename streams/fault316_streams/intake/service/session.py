@@ -68,7 +68,7 @@ class Session:
         clients = (self._publisher.producer, self._dead_letters.producer, self._consumer)
         try:
             async with asyncio.timeout(None) as self._limit:
-                with self._state.waiting("kafka: to connect and join the consumer group"):
+                with self._state.waiting("to let us connect and join the consumer group"):
                     await self._publisher.start()
                     await self._dead_letters.producer.start()
                     self._consumer.subscribe([self._topic], listener=self._reader)
@@ -86,7 +86,7 @@ class Session:
         while True:
             last = reading.done()
             began = time.monotonic()
-            with self._state.waiting("kafka: to acknowledge what is published"):
+            with self._state.waiting("to acknowledge what is published"):
                 partitions = len(self._consumer.partitions_for_topic(self._topic) or ())
                 await self._flusher.flush(self._reader.sources, partitions, full=last)
             self._reader.flushed.set()

@@ -78,11 +78,12 @@ class IntakeService:
             "partitions": len(self.state.partitions),
             "lag": sum(partition.lag for partition in self.state.partitions.values()),
         }
-        if waiting := self.state.waiting_for:
-            what, since_s = waiting
-            return Status(False, f"waiting for {what}{self._cause}", since_s, facts)
-        if not self.state.joined:
-            return Status(False, f"waiting for kafka: to assign partitions{self._cause}", facts=facts)
+        what, since_s = self.state.waiting_for or ("to assign partitions", None)
+        if apart_since_s := self.state.apart_since_s:
+            since_s = min(apart_since_s, since_s or apart_since_s)
+        if since_s:
+            kafka = f"kafka at {self._settings.bootstrap_servers}"
+            return Status(False, f"waiting for {kafka}: {what}{self._cause}", since_s, facts)
         behind = sorted(p for p, partition in self.state.partitions.items() if not partition.caught_up)
         return Status(True, f"ok; catching up with partitions {behind}" if behind else "ok", facts=facts)
 
@@ -93,13 +94,13 @@ class IntakeService:
 
     @property
     def _cause(self) -> str:
-        return f" (after {self._failure})" if self._failure and not self.state.joined else ""
+        return f" (after {self._failure})" if self._failure and self.state.apart_since_s else ""
 
     async def _back_off(self, error: BaseException, pause_s: float) -> None:
         self.stats.restarts += 1
         self._failure = _words(error)
         log.warning("kafka failed; beginning anew", error=_words(error), pause_s=pause_s)
-        with self.state.waiting("kafka: to try again"):
+        with self.state.waiting("before the next try"):
             try:
                 async with asyncio.timeout(pause_s):
                     await self._stopping.wait()

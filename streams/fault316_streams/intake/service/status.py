@@ -33,11 +33,21 @@ class IntakeState:
 
     def __init__(self) -> None:
         self.partitions: dict[int, PartitionStatus] = {}
-        self.joined = False
-        """Whether the consumer group has given us our partitions (there may be none to give)."""
+        self.apart_since_s: float | None = time.time()
+        """Epoch second since when the consumer group gives us no partitions; None once it has given us ours (there
+        may be none to give)."""
         self.done = 0
         """Grows when records were read, and when what they said was acknowledged."""
         self._waits: dict[str, float] = {}
+
+    def joined(self) -> None:
+        """The group has given us our partitions."""
+        self.apart_since_s = None
+
+    def left(self) -> None:
+        """It has taken them, or we have left."""
+        self.partitions.clear()
+        self.apart_since_s = self.apart_since_s or time.time()
 
     @property
     def waiting_for(self) -> tuple[str, float] | None:
