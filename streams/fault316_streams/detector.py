@@ -57,7 +57,9 @@ class Detector:
         """See `Component`."""
         if self._assigned is None:
             return Status(
-                False, "waiting for kafka: to assign partitions of the partials topic", self.unassigned_since_s
+                False,
+                "waiting for kafka: to assign partitions of the partials topic",
+                self.unassigned_since_s,
             )
         if since := self._table.slow_since:
             return Status(False, "waiting for kafka: to acknowledge a checkpoint in the changelog", since)
