@@ -151,6 +151,8 @@ class Trial:
         by_storm: dict[str, list[dict[str, Any]]] = {}
         for alert in self._alerts():
             by_storm.setdefault(alert["storm_id"], []).append(alert)
+        stormed = [alerts[0]["code"] for alerts in by_storm.values()]
+        assert len(stormed) == len(set(stormed)), "a storm ends under the id that it began with"
         for storm_id, alerts in by_storm.items():
             assert all(one["at"] <= next_["at"] for one, next_ in pairwise(alerts)), alerts
             assert view.redis.get(f"{view.prefix}storm:{storm_id}"), storm_id
