@@ -1,9 +1,11 @@
 """Where Kafka and Redis are: `FAULT316_*` environment variables, shared by clients and workers."""
 
+import re
 import ssl
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -67,6 +69,11 @@ class Connection(BaseSettings):
             raise ValueError("kafka_key_file needs kafka_cert_file")
         if not self.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("redis_url should start with redis://, rediss:// or unix://")
+        if not _is_whole(self.redis_url.get_secret_value()):
+            raise ValueError(
+                "redis_url should be like redis://user:password@host:6379/0, "
+                "with %2F for a / in the password, %3F for ?, %23 for #"
+            )
         if self.redis_ca_file and not self.redis_url.get_secret_value().startswith("rediss://"):
             raise ValueError("redis_ca_file needs a redis_url that starts with rediss://")
         return self
@@ -119,3 +126,15 @@ class Connection(BaseSettings):
         if self.redis_ca_file:
             options["ssl_ca_certs"] = str(self.redis_ca_file)
         return options
+
+
+def _is_whole(url: str) -> bool:
+    """Whether it is a URL to its end. With a bare / in it, half of a password would pass for a host or a port, which
+    errors quote."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+        parse_qsl(parts.query, strict_parsing=bool(parts.query))
+    except ValueError:
+        return False
+    return not parts.fragment and (parts.scheme == "unix" or bool(re.fullmatch("/?[0-9]*", parts.path)))

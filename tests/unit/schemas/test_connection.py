@@ -1,5 +1,6 @@
 """Connection settings: what is wrong is said before anything connects, and no secret is said with it."""
 
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,43 @@ def test_an_error_does_not_tell_the_password() -> None:
         Connection(redis_url="http://:hunter2@localhost", sasl_password="hunter2")
     assert "hunter2" not in str(refused.value)
     assert "hunter2" not in repr(Connection(redis_url="redis://:hunter2@localhost"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://user:hunter2/x@host:6379/0",
+        "redis://user:hunter2#x@host",
+        "redis://user:hunter2?x@host",
+        "redis://hunter2/x@host",
+        "redis://hunter2?x@host",
+        "redis://hunter2#x@host",
+        "redis://user:x@host:hunter2",
+        "redis://user:hunter2@[::1",
+        "redis://user:hunter2@host:70000",
+        "redis://user:hunter2@host/zero",
+    ],
+)
+def test_a_url_that_would_be_torn_in_a_password_is_refused_without_telling_it(url: str) -> None:
+    with pytest.raises(
+        ValidationError, match=r"redis_url should be like .* %2F for a / in the password"
+    ) as refused:
+        Connection(redis_url=url)
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://:p%2Fw@localhost/",
+        "redis://[::1]:6379/15",
+        "rediss://u:a@b:c@host:1/0?ssl_certfile=c.pem&ssl_keyfile=k.pem",
+        "unix://u:p@/run/redis/redis.sock?db=3",
+    ],
+)
+def test_a_whole_url_is_taken(url: str) -> None:
+    assert Connection(redis_url=url).redis_options()["url"] == url
 
 
 def test_sasl_reaches_the_kafka_client() -> None:
