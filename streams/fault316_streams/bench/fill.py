@@ -59,8 +59,8 @@ class Filler:
         while True:
             due = round(min(for_s, time.monotonic() - began) * per_s)
             stamp = stamp_of(time.time())
-            while sum_ := due - self.produced.total():
-                for _ in range(min(sum_, BATCH)):
+            while missing := due - self.produced.total():
+                for _ in range(min(missing, BATCH)):
                     event = next(events)
                     self._send(event.at(stamp), event.number // 50)
                     self.produced[event.code] += 1
@@ -91,8 +91,7 @@ class Filler:
             self._failed.append(error)
 
 
-def keep_rate(settings_json: str, load: Load, per_s: float, for_s: float, core: int | None) -> None:
+def keep_rate(environment: dict[str, str], load: Load, per_s: float, for_s: float) -> None:
     """`Filler.keep` in a process of its own, so that it does not share an interpreter with who measures."""
-    if core is not None:
-        os.sched_setaffinity(0, {core})
-    Filler(WorkerSettings.model_validate_json(settings_json), load).keep(per_s, for_s)
+    os.environ |= environment
+    Filler(WorkerSettings(_env_file=None), load).keep(per_s, for_s)

@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import redis
 
-from fault316_streams.worker_child import WorkerChild
 from fault316_streams.embedded import Embedded, Endpoints
 from fault316_streams.settings import Stages, WorkerSettings
 from fault316_streams.worker_child import WorkerChild
@@ -61,13 +60,27 @@ class Lab:
             partials_partitions=partials_partitions,
         )
 
+    def environment(self, settings: WorkerSettings) -> dict[str, str]:
+        """What a program needs to work with the same servers and names."""
+        names = (
+            "bootstrap_servers",
+            "topic_prefix",
+            "redis_prefix",
+            "events_partitions",
+            "partials_partitions",
+        )
+        own = {f"FAULT316_{name.upper()}": str(getattr(settings, name)) for name in names}
+        return own | {"FAULT316_REDIS_URL": settings.redis_url.get_secret_value()}
+
     @contextmanager
-    def worker(self, settings: WorkerSettings, stages: Stages = Stages.ALL) -> Iterator[WorkerChild]:
+    def worker(
+        self, settings: WorkerSettings, stages: Stages = Stages.ALL, core: int = WORKER_CORE
+    ) -> Iterator[WorkerChild]:
         """A worker process, started and not yet ready; ended with the block."""
         self._workers += 1
         log = self._folder / f"worker-{self._workers}.log"
-        child = WorkerChild(environment(settings), ["--stages", stages], log)
-        with pinned(WORKER_CORE if self.pin else None):
+        child = WorkerChild(self.environment(settings), ["--stages", stages], log)
+        with pinned(core if self.pin else None):
             child.start()
         try:
             yield child
@@ -99,7 +112,7 @@ class View:
 
     def totals(self) -> Counter[str]:
         """Code → events, of all codes."""
-        codes = self._redis.zrange(f"{self._prefix}codes", 0, -1)
+        codes: Any = self._redis.zrange(f"{self._prefix}codes", 0, -1)
         with self._redis.pipeline(transaction=False) as pipeline:
             for code in codes:
                 pipeline.hget(f"{self._prefix}counter:{{{code}}}", "total")
@@ -108,11 +121,5 @@ class View:
 
     def total(self, code: str) -> int:
         """Of one code."""
-        return int(self._redis.hget(f"{self._prefix}counter:{{{code}}}", "total") or 0)
-
-
-def environment(settings: WorkerSettings) -> dict[str, str]:
-    """What a program needs to work with the same servers and names."""
-    names = ("bootstrap_servers", "topic_prefix", "redis_prefix", "events_partitions", "partials_partitions")
-    own = {f"FAULT316_{name.upper()}": str(getattr(settings, name)) for name in names}
-    return own | {"FAULT316_REDIS_URL": settings.redis_url.get_secret_value()}
+        total: Any = self._redis.hget(f"{self._prefix}counter:{{{code}}}", "total")
+        return int(total or 0)

@@ -93,7 +93,11 @@ def _template(rng: random.Random, code: str) -> tuple[str, bytes, bytes, bytes]:
             "fingerprint": rng.randbytes(8).hex(),
         },
         "resources": {"cpu_percent": rng.randrange(100), "memory_percent": rng.randrange(100), "threads": 48},
-        "attributes": {"region": rng.choice(("eu-1", "us-1")), "tenant": f"t{rng.randrange(300)}", "canary": False},
+        "attributes": {
+            "region": rng.choice(("eu-1", "us-1")),
+            "tenant": f"t{rng.randrange(300)}",
+            "canary": False,
+        },
     }
     before_id, rest = orjson.dumps(event).split(_ID.encode())
     before_at, after_at = rest.split(_AT.encode())

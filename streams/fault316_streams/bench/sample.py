@@ -15,8 +15,10 @@ class Sample:
     """Monotonic."""
     cpu_s: float
     """User and system, since its start."""
+    memory_mb: float
+    """Resident, MiB."""
     peak_mb: float
-    """Largest resident memory so far, MiB; of several processes the sum."""
+    """The largest so far; of several processes the sum."""
 
     @classmethod
     def of(cls, pid: int) -> Self:
@@ -28,10 +30,15 @@ class Sample:
         root = psutil.Process(pid)
         processes = [root, *root.children(recursive=True)]
         cpu = [process.cpu_times() for process in processes]
-        peak_kb = sum(_peak_kb(process.pid) for process in processes)
-        return cls(time.monotonic(), sum(each.user + each.system for each in cpu), peak_kb / 1_024)
+        memory_kb, peak_kb = (
+            sum(column) for column in zip(*(_memory_kb(each.pid) for each in processes), strict=True)
+        )
+        return cls(
+            time.monotonic(), sum(each.user + each.system for each in cpu), memory_kb / 1_024, peak_kb / 1_024
+        )
 
 
-def _peak_kb(pid: int) -> int:
+def _memory_kb(pid: int) -> tuple[int, int]:
     with open(f"/proc/{pid}/status") as status:
-        return next((int(line.split()[1]) for line in status if line.startswith("VmHWM")), 0)
+        found = {line.split(":")[0]: line.split()[1] for line in status if line.startswith("Vm")}
+    return int(found.get("VmRSS", 0)), int(found.get("VmHWM", 0))

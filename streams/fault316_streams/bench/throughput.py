@@ -6,13 +6,13 @@ From the first events in the Redis counters to the last: what a reader of the co
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fault316_streams.bench.fill import Filler
-from fault316_streams.bench.lab import Lab, View
+from fault316_streams.bench.lab import CORES, Lab, View
 from fault316_streams.bench.load import Load
 from fault316_streams.bench.sample import Sample
 from fault316_streams.errors import Failure
@@ -20,7 +20,9 @@ from fault316_streams.settings import Stages, WorkerSettings
 from fault316_streams.topics import ensure_topics
 from fault316_streams.worker_child import WorkerChild
 
-LOOK_S: Final = 0.02
+LOOK_S: Final = 0.05
+LOOK_SELDOM_S: Final = 0.5
+"""How often the counters are read: often towards the end, seldom before, because it costs the servers' core."""
 STANDSTILL_S: Final = 60.0
 """Without a new count for so long, something is broken."""
 
@@ -35,6 +37,17 @@ class Filled:
     load: Load
     expected: Counter[str]
     """Code → events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is."""
+
+    at_s: float
+    """Since the first events were counted."""
+    counted: int
+    memory_mb: float
+    """The workers' resident memory, MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +86,38 @@ def fill(
     return Filled(settings, load, filler.produced)
 
 
-def measure(lab: Lab, filled: Filled, say: Say, stages: Sequence[Stages] = (Stages.ALL,)) -> Throughput:
+def measure(
+    lab: Lab,
+    filled: Filled,
+    say: Say,
+    stages: Sequence[Stages] = (Stages.ALL,),
+    progress: list[Progress] | None = None,
+) -> Throughput:
     """Start a worker for each of `stages`, wait until everything is counted.
+
+    Workers of the same stage take turns with the cores. `progress` is filled while it runs.
 
     Raises:
         Failure: nothing was counted for a minute.
     """
     view, total = View(filled.settings), filled.expected.total()
     with ExitStack() as stack:
-        workers = [stack.enter_context(lab.worker(filled.settings, stage)) for stage in stages]
+        cores = [CORES[list(stages[:n]).count(stage) % len(CORES)] for n, stage in enumerate(stages)]
+        workers = [
+            stack.enter_context(lab.worker(filled.settings, stage, core))
+            for stage, core in zip(stages, cores, strict=True)
+        ]
         say("starting a worker")
         before = _until(lambda: view.totals().total())
         first = [Sample.of(worker.pid) for worker in workers]
-        _counted(view, filled, say)
+        for total_now in _counted(view, filled):
+            now = [Sample.of(worker.pid) for worker in workers]
+            since_s = now[0].at_s - first[0].at_s
+            say(f"counting: {total_now:,} of {total:,} events, {total_now / max(since_s, 0.1):,.0f}/s")
+            if progress is not None:
+                progress.append(
+                    Progress(round(since_s, 2), total_now, round(sum(s.memory_mb for s in now), 1))
+                )
         last = [Sample.of(worker.pid) for worker in workers]
         exact = view.totals() == filled.expected
         metrics = _sum(workers)
@@ -108,21 +140,17 @@ def measure(lab: Lab, filled: Filled, say: Say, stages: Sequence[Stages] = (Stag
     )
 
 
-def _counted(view: View, filled: Filled, say: Say) -> None:
-    """Wait for the hot code first: asking for one counter costs the servers' core nothing."""
-    hot, total = filled.load.code(0), filled.expected.total()
-    wanted = filled.expected[hot]
+def _counted(view: View, filled: Filled) -> Iterator[int]:
+    """Yields how many there are, until there are all; asks twice a second, and often towards the end."""
+    total = filled.expected.total()
     known, moved_s = 0, time.monotonic()
-    while True:
-        now = view.total(hot) if known < wanted else wanted + view.totals().total()
+    while (now := view.totals().total()) < total:
         if now != known:
             known, moved_s = now, time.monotonic()
-        if known >= wanted and view.totals().total() >= total:
-            return
+            yield now
         if time.monotonic() - moved_s > STANDSTILL_S:
-            raise Failure(f"nothing more was counted for {STANDSTILL_S:.0f} s; {view.totals().total():,} are")
-        say(f"counting: {min(known, wanted) / wanted:.0%} of {total:,} events")
-        time.sleep(LOOK_S)
+            raise Failure(f"nothing more was counted for {STANDSTILL_S:.0f} s; {now:,} of {total:,} are")
+        time.sleep(LOOK_S if now > 0.9 * total else LOOK_SELDOM_S)
 
 
 def _until(value: Callable[[], int]) -> int:
@@ -134,13 +162,13 @@ def _until(value: Callable[[], int]) -> int:
     return found
 
 
-def _sum(workers: Sequence[WorkerChild]) -> Counter[str]:
-    sums: Counter[str] = Counter()
+def _sum(workers: Sequence[WorkerChild]) -> dict[str, float]:
+    sums: Any = Counter()
     for worker in workers:
-        sums.update(worker.metrics())  # type: ignore[arg-type]  # floats
-    return sums
+        sums.update(worker.metrics())
+    return dict(sums)
 
 
-def _late_share(metrics: Counter[str]) -> float:
-    wakes = metrics["fault316_loop_lag_seconds_count"]
+def _late_share(metrics: Mapping[str, float]) -> float:
+    wakes = metrics.get("fault316_loop_lag_seconds_count", 0)
     return 1 - metrics["fault316_loop_lag_seconds_bucket0.05"] / wakes if wakes else 0.0

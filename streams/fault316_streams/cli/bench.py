@@ -1,12 +1,25 @@
 """`fault316 bench`: what it takes, how fast it is, how it scales; every figure of the documentation comes from here."""
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from fault316_streams.errors import Misuse
+
+if TYPE_CHECKING:
+    from fault316_streams.bench.lab import Lab
+
+THROUGHPUT: Final = (
+    "workers", "codes", "hot_share", "partitions", "events", "events_per_s", "cpu_us", "peak_mb", "alerts", "exact",
+)  # fmt: skip
+LATENCY: Final = ("per_s", "probes", "to_alert_ms", "to_counter_ms")
 
 app = typer.Typer(no_args_is_help=True, help="Measure this machine: throughput, latency, scale, backlog.")
 
@@ -15,6 +28,7 @@ Codes = Annotated[int, typer.Option(min=1, max=100_000, help="Distinct codes.")]
 HotShare = Annotated[float, typer.Option(min=0.0, max=1.0, help="The share of the first code.")]
 Partitions = Annotated[int, typer.Option(min=1, max=256, help="Of the events topic.")]
 Pin = Annotated[bool, typer.Option(help="The servers on the last core, the worker on the first.")]
+Plot = Annotated[Path | None, typer.Option(help="A picture of it: a .png or .svg file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 
 
@@ -29,25 +43,119 @@ def throughput(
     as_json: AsJson = False,
 ) -> None:
     """The whole pipeline (intake, detect, alerts, Redis) on one core: events a second, CPU per event, memory."""
-    from fault316_streams.bench.lab import Lab
-    from fault316_streams.bench.load import Load
-    from fault316_streams.bench.throughput import fill, measure
     from fault316_streams.settings import Stages
 
+    with _lab(pin) as (lab, say):
+        from fault316_streams.bench.load import Load
+        from fault316_streams.bench.throughput import fill, measure
+
+        filled = fill(lab, Load(codes=codes, hot_share=hot_share), events, say, partitions)
+        stages = (Stages.INTAKE, Stages.DETECT) if by_stage else (Stages.ALL,)
+        result = measure(lab, filled, say, stages)
+    _show([asdict(result)], as_json, THROUGHPUT)
+
+
+@app.command()
+def latency(
+    rates: Annotated[
+        list[int] | None, typer.Option("--rate", min=1, help="Events a second beside the probes; several.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=5, help="For each rate.")] = 60.0,
+    plot: Plot = None,
+    as_json: AsJson = False,
+) -> None:
+    """From an event to its alert, and to its counter in Redis, under load; all on the cores there are."""
+    with _lab(False) as (lab, say):
+        from fault316_streams.bench.latency import measure
+        from fault316_streams.bench.load import Load
+
+        results = [measure(lab, per_s, seconds, Load(), say) for per_s in rates or (1_000, 5_000, 20_000)]
+    _draw("latency", results, plot)
+    _show([asdict(result) for result in results], as_json, LATENCY)
+
+
+@app.command()
+def scale(
+    events: Events = 500_000,
+    pin: Pin = True,
+    plot: Plot = None,
+    as_json: AsJson = False,
+) -> None:
+    """How the cost of an event moves with codes, partitions, the hot code's share and workers."""
+    with _lab(pin) as (lab, say):
+        from fault316_streams.bench.load import Load
+        from fault316_streams.bench.scale import points
+
+        measured = list(points(lab, events, say, Load()))
+    _draw("scale", measured, plot)
+    rows = [{"vary": point.vary, "value": point.value, **asdict(point.result)} for point in measured]
+    _show(rows, as_json, ["vary", "value", *THROUGHPUT])
+
+
+@app.command()
+def backlog(
+    events: Events = 12_000_000,
+    codes: Codes = 10,
+    partitions: Partitions = 8,
+    pin: Pin = True,
+    plot: Plot = None,
+    as_json: AsJson = False,
+) -> None:
+    """An outage of ten minutes at 20,000 events/s, worked off: how long it takes, and the memory meanwhile."""
+    with _lab(pin) as (lab, say):
+        from fault316_streams.bench.load import Load
+        from fault316_streams.bench.throughput import Progress, fill, measure
+
+        progress: list[Progress] = []
+        filled = fill(lab, Load(codes=codes), events, say, partitions)
+        result = measure(lab, filled, say, progress=progress)
+    _draw("backlog", progress, plot)
+    _show([asdict(result)], as_json, THROUGHPUT)
+
+
+@contextmanager
+def _lab(pin: bool) -> Iterator[tuple["Lab", Callable[[str], None]]]:
+    """Servers, and where to say what is going on."""
+    try:
+        from fault316_streams.bench.lab import Lab
+    except ModuleNotFoundError as error:
+        raise Misuse(f"{error.name} is not installed: pip install 'fault316[streams,bench]'") from error
     console = Console(stderr=True)
     with console.status("starting Kafka and Redis") as status, Lab(status.update, pin=pin) as lab:
-        load = Load(codes=codes, hot_share=hot_share)
-        filled = fill(lab, load, events, status.update, partitions)
-        stages = (Stages.INTAKE, Stages.DETECT) if by_stage else (Stages.ALL,)
-        result = measure(lab, filled, status.update, stages)
-    _show([asdict(result)], as_json)
+        yield lab, status.update
 
 
-def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+def _draw(name: str, measured: Any, file: Path | None) -> None:
+    if file is not None:
+        from fault316_streams.bench import plot
+
+        getattr(plot, name)(measured, file)
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool, columns: Sequence[str]) -> None:
+    """As a table only the named columns; as JSON all there is."""
     if as_json:
         typer.echo(orjson.dumps(rows))
         return
-    table = Table(*rows[0])
+    table = Table()
+    for name in columns:
+        table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(_cell(row[name]) for name in columns))
     Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "NO"
+        case dict():
+            return " / ".join(f"{each:g}" for each in value.values())
+        case list():
+            return " + ".join(map(_cell, value))
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
