@@ -5,7 +5,9 @@ A consumer can stall without any error, and then nothing is wrong but the silenc
 
 import asyncio
 import faulthandler
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from fault316_streams.health import Status
 from fault316_streams.metrics import Metrics
 
 INTERVAL_S: Final = 1.0
+LAST_RESORT_LIMITS: Final = 10
+"""10 minutes where the limit is 60 s."""
 
 log = structlog.get_logger("fault316.watchdog")
 
@@ -89,8 +93,8 @@ class Watched(Protocol):
 class Watchdog:
     """Looks at every stage once a second. A `Component`: not ready once a stage is stuck.
 
-    The interpreter's own timer (`faulthandler`) stands behind it: should the loop itself hang, or the stop take
-    longer than `grace_s`, the process prints where each thread is and exits with code 1.
+    A thread stands behind it (see `Pulse`): should the loop itself hang, or the stop take longer than `grace_s`, the
+    process prints where each thread is and exits with code 1.
     """
 
     name = "watchdog"
@@ -105,7 +109,7 @@ class Watchdog:
     ) -> None:
         """`on_stuck` begins the stop of the worker; the worker should then exit non-zero (see `stuck`)."""
         self._stages = [(stage, ProgressState(policy)) for stage in stages]
-        self._stall_limit_s = policy.stall_limit_s
+        self._pulse = Pulse(policy)
         self._metrics = metrics
         self._on_stuck = on_stuck
         self._grace_s = grace_s
@@ -122,16 +126,18 @@ class Watchdog:
     async def run(self) -> None:
         """Watch until cancelled, or until a stage is stuck."""
         loop = asyncio.get_running_loop()
+        self._pulse.start()
         try:
             while not self.stuck:
-                _exit_after(INTERVAL_S + self._stall_limit_s)
+                self._pulse.beats += 1
                 due = loop.time() + INTERVAL_S
                 await asyncio.sleep(INTERVAL_S)
                 self._metrics.loop_lag_seconds.observe(max(0.0, loop.time() - due))
                 self._look(loop.time())
         finally:
-            if not self.stuck:
-                faulthandler.cancel_dump_traceback_later()
+            self._pulse.stop()
+            if self.stuck:
+                _exit_after(self._grace_s)
 
     def _look(self, now: float) -> None:
         for stage, state in self._stages:
@@ -141,9 +147,40 @@ class Watchdog:
             if verdict is Verdict.STUCK:
                 log.critical("stuck", stage=stage.name, stalled_s=state.stalled_s, grace_s=self._grace_s)
                 self.stuck, self._stuck_since_s = stage.name, time.time()
-                _exit_after(self._grace_s)
                 self._on_stuck()
                 return
+
+
+class Pulse(threading.Thread):
+    """Ends the process where the event loop does not beat for the limit. Used once.
+
+    It looks by the same rule as at a stage, so a process that was paused is not taken for one that hangs. As a thread
+    it needs the interpreter's lock; should something hold that, `faulthandler` ends the process, which needs nothing,
+    but cannot tell a pause: hence only after a much longer time.
+    """
+
+    def __init__(self, policy: ProgressPolicy) -> None:
+        super().__init__(name="fault316-pulse", daemon=True)
+        self.beats = 0
+        """Counted up by the loop, every `INTERVAL_S`."""
+        self._state = ProgressState(policy)
+        self._last_resort_s = LAST_RESORT_LIMITS * policy.stall_limit_s
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Watch until stopped."""
+        while not self._stopping.wait(INTERVAL_S):
+            _exit_after(self._last_resort_s)
+            if self._state.look(time.monotonic(), self.beats, has_work=True) is Verdict.STUCK:
+                # Not by the log: what hangs may hold its lock.
+                faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr)
+                os._exit(1)
+
+    def stop(self) -> None:
+        """Watch no more. Returns at once."""
+        self._stopping.set()
+        self.join()
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _exit_after(limit_s: float) -> None:

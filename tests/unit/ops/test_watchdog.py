@@ -1,8 +1,10 @@
 """A worker that is stuck ends; one that is idle, slow or was asleep does not."""
 
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -70,7 +72,7 @@ async def main():
     logs.configure("json")
     stopping = asyncio.Event()
     metrics = Metrics("test")
-    watchdog = Watchdog([Stage()], ProgressPolicy({limit_s}), metrics, stopping.set, grace_s=0.5)
+    watchdog = Watchdog([Stage()], ProgressPolicy({limit_s}, {gap_max_s}), metrics, stopping.set, grace_s=0.5)
     watching = asyncio.create_task(watchdog.run())
     {body}
 
@@ -78,12 +80,18 @@ asyncio.run(main())
 """
 
 
-def run(body: str, *, has_work: bool = True, limit_s: float = 1.0) -> "subprocess.CompletedProcess[str]":
-    """A process with a watchdog that does `body`."""
-    source = WORKER.format(has_work=has_work, limit_s=limit_s, body=textwrap.indent(body, "    ").strip())
-    return subprocess.run(
-        [sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False
+def command(body: str, *, has_work: bool = True, limit_s: float = 1.0, gap_max_s: float = 5.0) -> list[str]:
+    """Starts a process with a watchdog that does `body`."""
+    source = WORKER.format(
+        has_work=has_work, limit_s=limit_s, gap_max_s=gap_max_s, body=textwrap.indent(body, "    ").strip()
     )
+    return [sys.executable, "-c", source]
+
+
+def run(body: str, *, has_work: bool = True, limit_s: float = 1.0) -> "subprocess.CompletedProcess[str]":
+    """Runs it to its end."""
+    asked = command(body, has_work=has_work, limit_s=limit_s)
+    return subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_stuck_stage_begins_the_stop_and_says_which_it_was() -> None:
@@ -103,6 +111,28 @@ def test_a_loop_that_hangs_ends_the_process_and_shows_where() -> None:
     done = run("await asyncio.sleep(0.1); time.sleep(600)", has_work=False)
     assert done.returncode == 1
     assert "in main" in done.stderr
+
+
+def test_a_process_that_was_paused_for_longer_than_the_limit_goes_on_when_it_wakes() -> None:
+    """As in a container that is frozen. Of the pause counts 0.5 s; what hangs for 2 s of its own time ends."""
+    body = """
+print("runs", flush=True)
+await asyncio.to_thread(input)
+await asyncio.sleep(2.5)
+print("still runs", flush=True)
+time.sleep(600)
+"""
+    asked = command(body, has_work=False, limit_s=2.0, gap_max_s=0.5)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(asked, text=True, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "runs\n"
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(6.0)  # it is the pause that is tested
+        process.send_signal(signal.SIGCONT)
+        out, err = process.communicate("\n", timeout=60)
+    assert (process.returncode, out) == (1, "still runs\n")
+    assert "in main" in err
 
 
 def test_a_watchdog_that_is_cancelled_lets_go() -> None:
