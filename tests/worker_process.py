@@ -140,6 +140,13 @@ class WorkerProcess:
         """How many lines its log has."""
         return len(self.log.read_bytes().splitlines())
 
+    def children(self) -> list[psutil.Process]:
+        """What it runs itself; nothing once it has ended."""
+        try:
+            return psutil.Process(self._process.pid).children()
+        except psutil.NoSuchProcess:
+            return []
+
     def last_words(self) -> str:
         """The end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
@@ -174,5 +181,8 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._started:
+            children = worker.children()
             worker.kill()
+            for child in children:
+                child.kill()
             print(f"{worker.log.name}: exit code {worker.exit_code}\n{worker.last_words()}")
