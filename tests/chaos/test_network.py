@@ -100,6 +100,8 @@ def test_half_the_bandwidth(
                 for proxy, flow in flows([proxied.kafka, proxied.redis]):
                     narrow.enter_context(proxy.being(Line(bytes_per_s=(flow[0] / 2, flow[1] / 2))))
                 time.sleep(SLOW_S)
+                behind = run.flow.produced.total() - run.view.totals().total()
+                print(f"{behind} events behind after {SLOW_S:g} s")
         worker.ready()
     assert worker.stop() == 0
 
@@ -125,6 +127,27 @@ def test_lost_replies(
                 before = proxy.accepted
                 until(lambda: worker.waits_for(component))
                 until(lambda before=before: proxy.accepted > before, deadline_s=RECOVER_LIMIT_S)  # type: ignore[misc]
+        worker.ready()
+    assert worker.stop() == 0
+
+
+def test_silence(
+    proxied: Proxied,
+    near: WorkerSettings,
+    workers: Workers,
+    calm: str,
+    rounds: range,
+    trial: Callable[..., Trial],
+) -> None:
+    """Nothing gets through, for longer than the worker's session; then all of it does, late."""
+    worker = workers.start(proxied.far(near), "--policy", calm).ready()
+    with trial(near, "nothing gets through to both servers, connections open") as run:
+        run.counting()
+        for _ in rounds:
+            with run.storm(), run.injected(), both(proxied, Line(stuck=True)):
+                for component in ("intake", "redis"):
+                    until(lambda component=component: worker.waits_for(component))  # type: ignore[misc]
+                time.sleep(SLOW_S)
         worker.ready()
     assert worker.stop() == 0
 
