@@ -18,9 +18,9 @@ from fault316_streams.partial import Partial, Tick
 from fault316_streams.state import STATE_VERSION, CodeState
 from fault316_streams.window import COUNTED, Outcome, Timeline, merge, merge_overflow
 
-CODES_MAX: Final = 10_000
-"""Codes kept per partials partition; the rest count under `316-OTHER-P<partition>`. A quiet code's state takes
-about 3 kB, a busy one's up to 150 kB (900 second and 1,440 minute panes)."""
+CODES_MAX: Final = 2_000
+"""Codes kept per partials partition, 16,000 over eight; the rest count under `316-OTHER-P<partition>`. What a code
+takes is in docs/architecture.md, "Memory"."""
 CODE_KEPT_S: Final = 30 * 86_400
 """A code without events for this long is forgotten, as its Redis keys are."""
 LOOK_BACK_S: Final = 60

@@ -1,16 +1,16 @@
 """The state of one code: one value in one table entry, with the positions it includes."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from fault316_streams.alert.lifecycle import AlertState
 from fault316_streams.detect import JudgeState
 from fault316_streams.versioned import Format
-from fault316_streams.window import Open, WindowState
+from fault316_streams.window import Counts, Open, WindowState
 
-STATE_VERSION: Final = 1
-"""Of table entries. When to raise it: docs/upgrading.md."""
+STATE_VERSION: Final = 2
+"""Of table entries. When to raise it: docs/upgrading.md. Version 1 had each pane with its place."""
 
 
 class CodeState(msgspec.Struct, array_like=True):
@@ -35,9 +35,18 @@ class _Head(msgspec.Struct, array_like=True):
     version: int
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(CodeState)
-_format = Format[CodeState]("table entry", _Head, {STATE_VERSION: _decoder.decode})
+def _pack(counts: Any) -> Any:
+    assert isinstance(counts, Counts)
+    return counts.packed()
+
+
+def _unpack(_type: type, packed: Any) -> Counts:
+    return Counts.unpacked(packed)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_pack)
+_decoder = msgspec.msgpack.Decoder(CodeState, dec_hook=_unpack)
+_format = Format[CodeState]("table entry", _Head, {1: _decoder.decode, STATE_VERSION: _decoder.decode})
 
 
 def encode_state(state: CodeState) -> bytes:

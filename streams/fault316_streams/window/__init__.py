@@ -1,5 +1,6 @@
 """Partials → panes → rates. Pure: time is an argument."""
 
+from fault316_streams.window.counts import Counts
 from fault316_streams.window.merge import COUNTED, Merged, Open, Outcome, WindowState, merge, merge_overflow
 from fault316_streams.window.panes import WINDOWS, Panes, Rates
 from fault316_streams.window.recent import Recent
@@ -8,6 +9,7 @@ from fault316_streams.window.timeline import Timeline
 __all__ = [
     "COUNTED",
     "WINDOWS",
+    "Counts",
     "Merged",
     "Open",
     "Outcome",

@@ -5,16 +5,17 @@ no watermark behind which it would be dropped. Every event is in a minute pane; 
 end of the same counts.
 """
 
-from itertools import repeat
 from typing import Final
 
 import msgspec
+
+from fault316_streams.window.counts import Counts
 
 SECONDS_KEPT_S: Final = 15 * 60
 MINUTES_KEPT: Final = 24 * 60
 SPREAD_MAX_S: Final = 60 * 60
 """How far the source partitions may be apart before the slowest one's seconds are let go: at most
-3,600 + 900 second panes a code (about 100 bytes each), whatever a backlog looks like."""
+3,600 + 900 second panes a code, whatever a backlog looks like."""
 
 WINDOWS: Final[dict[str, int]] = {"10s": 10, "1m": 60, "5m": 300, "15m": 900, "1h": 3_600}
 """The rates that are published: name → seconds."""
@@ -30,9 +31,9 @@ class Rates(msgspec.Struct, frozen=True):
 class Panes(msgspec.Struct, array_like=True):
     """Events of one code by second and by minute."""
 
-    seconds: dict[int, int] = {}
-    """Epoch second → events. Only seconds that had any."""
-    minutes: dict[int, int] = {}
+    seconds: Counts = msgspec.field(default_factory=Counts)
+    """Epoch second → events."""
+    minutes: Counts = msgspec.field(default_factory=Counts)
     """Epoch minute → events."""
     cut_s: int = 0
     """Seconds before this one have been let go."""
@@ -40,20 +41,20 @@ class Panes(msgspec.Struct, array_like=True):
     def add(self, second: int, events: int) -> None:
         """Count events at an epoch second, however late."""
         if second >= self.cut_s:
-            self.seconds[second] = self.seconds.get(second, 0) + events
+            self.seconds.add(second, events)
         minute = second // 60
         if minute >= self.cut_s // 60 - MINUTES_KEPT:
-            self.minutes[minute] = self.minutes.get(minute, 0) + events
+            self.minutes.add(minute, events)
 
     def count(self, upto_s: int, window_s: int) -> int:
         """Events in the `window_s` seconds that end with second `upto_s`, that one included."""
         begin, end = upto_s - window_s + 1, upto_s + 1
         if window_s <= 120:
-            return self._in_seconds(begin, end)
+            return self.seconds.between(begin, end)
         # Whole minutes in the middle, seconds at both edges: 60 look-ups rather than 900.
         first, last = -(-begin // 60), end // 60
-        whole = sum(map(self.minutes.get, range(first, last), repeat(0)))
-        return self._in_seconds(begin, first * 60) + whole + self._in_seconds(last * 60, end)
+        edges = self.seconds.between(begin, first * 60) + self.seconds.between(last * 60, end)
+        return edges + self.minutes.between(first, last)
 
     def rates(self, now_s: int) -> Rates:
         """Rates as of the end of second `now_s`. Beyond the second panes' reach a window begins on a minute."""
@@ -72,7 +73,7 @@ class Panes(msgspec.Struct, array_like=True):
 
     def seconds_from(self, begin_s: int, end_s: int) -> list[int]:
         """The non-empty seconds in `[begin_s, end_s)`, in order."""
-        return sorted(second for second in self.seconds if begin_s <= second < end_s)
+        return [second for second in self.seconds if begin_s <= second < end_s]
 
     def let_go(self, low_s: int, high_s: int) -> None:
         """Forget panes that nothing looks at any more, once all partitions have passed `low_s`."""
@@ -80,11 +81,5 @@ class Panes(msgspec.Struct, array_like=True):
         if cut_s <= self.cut_s:
             return
         self.cut_s = cut_s
-        for second in [second for second in self.seconds if second < cut_s]:
-            del self.seconds[second]
-        oldest = cut_s // 60 - MINUTES_KEPT
-        for minute in [minute for minute in self.minutes if minute < oldest]:
-            del self.minutes[minute]
-
-    def _in_seconds(self, begin: int, end: int) -> int:
-        return sum(map(self.seconds.get, range(begin, end), repeat(0)))
+        self.seconds.forget_before(cut_s)
+        self.minutes.forget_before(cut_s // 60 - MINUTES_KEPT)
