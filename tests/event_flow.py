@@ -3,8 +3,13 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from itertools import count
 from typing import Final, Self
+
+import orjson
 
 from fault316_streams.partial import SEVERITIES
 from fault316_streams.settings import WorkerSettings
@@ -36,6 +41,7 @@ class EventFlow:
         self._per_turn = per_turn
         self._producer = OtherProducer(settings)
         self._stopping = threading.Event()
+        self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._partitions = settings.events_partitions
 
@@ -49,14 +55,34 @@ class EventFlow:
         self._thread.join()
         self._producer.flush()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside of the block nothing is written, and what was is acknowledged."""
+        with self._turn:
+            self._producer.flush()
+            yield
+
+    def forget(self, value: bytes) -> None:
+        """Nobody can count this event, because it was deleted before it was read. Call it where the flow is held."""
+        event = orjson.loads(value)
+        code, weight, severity = event["code"], event["count"], event["severity"]
+        minute = int(datetime.fromisoformat(event["occurred_at"]).timestamp()) // 60
+        self.produced -= Counter({code: weight})
+        self.severities -= Counter({(code, severity): weight})
+        self.minutes -= Counter({(code, minute): weight})
+
     def _run(self) -> None:
         numbers = count()
         while not self._stopping.wait(PAUSE_S):
-            codes = [CALM[n % len(CALM)] for n in range(self._per_turn)]
-            if storm := self.storm:
-                codes += [storm] * STORM_PER_TURN
-            for code in codes:
-                self._send(next(numbers), code)
+            with self._turn:
+                self._write(numbers)
+
+    def _write(self, numbers: Iterator[int]) -> None:
+        codes = [CALM[n % len(CALM)] for n in range(self._per_turn)]
+        if storm := self.storm:
+            codes += [storm] * STORM_PER_TURN
+        for code in codes:
+            self._send(next(numbers), code)
 
     def _send(self, number: int, code: str) -> None:
         weight, severity, at_s = 1 + number % 3, SEVERITIES[number % 4], time.time()

@@ -89,6 +89,19 @@ class Metrics:
         self.flush_seconds = self._histogram(
             "fault316_flush_seconds", "From the begin of a flush to its acknowledgement.", FLUSH_BUCKETS_S
         )
+        # Anything but 0: events were deleted before they were counted. Longer retention, or more workers.
+        self.lost_offsets = self._counter(
+            "fault316_lost_offsets_total",
+            "Offsets that retention deleted from where reading was to go on; up to a chunk was counted before.",
+        )
+        # Rising steadily: sessions with Kafka fail again and again; the log says why.
+        self.intake_restarts = self._counter(
+            "fault316_intake_restarts_total", "Sessions with Kafka that failed and were begun again."
+        )
+        # Mostly rebalances; the next commit or the next owner makes up for them.
+        self.commit_failures = self._counter(
+            "fault316_commit_failures_total", "Commits of source positions that Kafka refused."
+        )
         # The one to scale workers by.
         self.intake_lag = self._gauge("fault316_intake_lag_records", "Records not read yet.", "partition")
 

@@ -26,6 +26,9 @@ def follow_intake(metrics: Metrics, intake: IntakeService) -> None:
     metrics.skewed.follow(lambda: stats.skewed)
     metrics.partials.follow(lambda: stats.partials_sent)
     metrics.dead_letters.follow(lambda: stats.dead_letters)
+    metrics.lost_offsets.follow(lambda: stats.lost_offsets)
+    metrics.intake_restarts.follow(lambda: stats.restarts)
+    metrics.commit_failures.follow(lambda: stats.commit_failures)
     metrics.intake_lag.follow(lambda: {str(p): state.lag for p, state in intake.state.partitions.items()})
     stats.on_flush = metrics.flush_seconds.observe
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import psutil
 import pytest
 
 from fault316_streams.embedded import Embedded
@@ -40,7 +39,7 @@ def test_a_broker_that_was_away_for_a_minute_costs_nothing(
             run.counting()
             with run.storm() as code:
                 pass
-            until(lambda code=code: run.transitions(code)[-1:] == ["resolved"])
+            run.resolved(code)
             with run.injected():
                 pair.stop_kafka(kill=True)
                 cpu_s, lines, began = both.cpu_s(), both.lines(), time.monotonic()

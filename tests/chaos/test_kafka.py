@@ -6,7 +6,7 @@ from fault316_streams.embedded import Embedded
 from fault316_streams.settings import WorkerSettings
 from support import until
 from trial import Trial
-from worker_process import Workers
+from worker_process import WorkerProcess, Workers
 
 
 def test_everything_is_counted_when_kafka_was_killed_under_load(
@@ -27,10 +27,10 @@ def test_everything_is_counted_when_kafka_was_killed_under_load(
             run.counting()
             with run.storm() as code:
                 pass
-            until(lambda code=code: run.transitions(code)[-1:] == ["resolved"])
+            run.resolved(code)
             with run.injected():
                 pair.stop_kafka(kill=True)
-                assert "kafka" in until(lambda: both.waits_for("intake"))
+                waits(both, "intake", "kafka")
                 pair.start_kafka()
             both.ready()
         with run.storm():
@@ -53,11 +53,16 @@ def test_a_worker_waits_for_kafka_at_its_start_and_stops_without_it(
             run.counting()
             with run.injected():
                 pair.stop_kafka(kill=True)
-                until(lambda: worker.waits_for("intake"))
+                waits(worker, "intake", "kafka")
                 assert worker.stop() == 0
                 worker = workers.start(fragile, "--policy", calm)
-                until(lambda: fragile.bootstrap_servers in worker.waits_for("kafka"))
+                waits(worker, "kafka", fragile.bootstrap_servers)
                 pair.start_kafka()
         with run.storm():
             pass
     assert worker.stop() == 0
+
+
+def waits(worker: WorkerProcess, component: str, what: str) -> None:
+    """Return once /readyz says that it waits, and for what."""
+    until(lambda: what in worker.waits_for(component))

@@ -81,10 +81,10 @@ class Chunk:
     """What the records `[start, upto)` of one source partition say, by code."""
 
     def __init__(self, start: int, registry: Registry) -> None:
-        """`start`: the first offset, a chunk's border or where reading began; `registry`: default severities."""
+        """`start`: the first offset; `registry`: default severities."""
         self.start = start
         self.upto = start
-        self.end = ((start >> CHUNK_BITS) + 1) << CHUNK_BITS
+        self.end = _end(start)
         self.log_ms = 0
         """Broker's time of the newest record, epoch ms."""
         self.late = 0
@@ -171,6 +171,15 @@ class Chunk:
             said.late += count
             self.late += count
             said.old += count if timing is Timing.OLD else 0
+
+
+def _end(start: int) -> int:
+    """The next border; but where reading begins between two, because the log does, a single record.
+
+    What was said of that chunk before may end anywhere, and a longer range that begins inside of it could overlap.
+    """
+    border = start >> CHUNK_BITS << CHUNK_BITS
+    return border + (1 << CHUNK_BITS) if start == border else start + 1
 
 
 @lru_cache(maxsize=4_096)

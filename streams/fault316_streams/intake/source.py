@@ -31,10 +31,13 @@ class Complete(NamedTuple):
 class Source:
     """Cuts what is read into chunks, in order. Where it starts:
 
-    - nothing committed yet: at the log's start, which is committed at once, so that the first chunk always
-      starts where the intake first began;
-    - else at the committed offset, which is a chunk's start (or that first one);
+    - nothing committed yet: at the log's start, which is committed at once;
+    - else at the committed offset, which is a chunk's start;
     - if retention has deleted that offset: at the log's start (see `skip_to`).
+
+    Where the log starts between two borders, each record up to the next border is a chunk of its own. So the ranges
+    that are spoken of are whole chunks from their border on, or single records: no two of them ever overlap in part,
+    whatever retention deletes while one is open.
     """
 
     def __init__(self, partition: int, start: int, registry: Registry, stats: IntakeStats) -> None:
@@ -65,7 +68,8 @@ class Source:
         while records:
             if records[0].offset >= self.chunk.end:
                 # Transaction markers and compaction leave holes, even over a whole chunk.
-                self._begin((records[0].offset >> CHUNK_BITS) << CHUNK_BITS)
+                border = records[0].offset >> CHUNK_BITS << CHUNK_BITS
+                self._begin(border if border >= self.chunk.end else records[0].offset)
             border = bisect_left(records, self.chunk.end, key=_offset)
             self._add(records[:border])
             records = records[border:]

@@ -9,8 +9,8 @@ about a range is one of four things (offsets grow to the right):
     already known    ├── start ── upto                       or anything that begins earlier: ignore
     overlap              ├── start ─────────── upto          begins inside, ends beyond: cannot be counted
 
-An overlap cannot come from a correct intake (chunks have fixed borders) except when retention has eaten into an
-open chunk; it is refused and counted, never guessed.
+An overlap cannot come from a correct intake: ranges begin at a chunk's border or are one record long, which is how
+an intake goes on inside of a chunk that retention has eaten into. It is refused and counted, never guessed.
 """
 
 from enum import StrEnum
@@ -85,14 +85,16 @@ def merge_overflow(
     """The same for one of many codes that are counted together in `state`.
 
     `ranges` keeps, by source partition, what each of those codes said of the newest chunk. It is bounded by the
-    codes that a chunk can name: when a later chunk begins, all earlier ones are final.
+    codes that a chunk can name: when a later chunk begins, all earlier ones are final, but for one that is now said
+    again record by record.
     """
     by_code = ranges.setdefault(partial.partition, {})
     newest = max((known.start for known in by_code.values()), default=0)
     if partial.start < newest:
         return Merged(Outcome.ALREADY_KNOWN, [])
     if partial.start > newest:
-        by_code.clear()
+        for over in [name for name, known in by_code.items() if known.upto <= partial.start]:
+            del by_code[over]
     merged = _take_in(state, by_code.get(code), partial, said)
     if merged.outcome in COUNTED:
         by_code[code] = Open(partial.start, partial.upto, said)

@@ -218,7 +218,8 @@ def test_the_newest_event_of_a_code_is_its_sample() -> None:
 
 @pytest.mark.parametrize("offsets", [[4_095, 4_096], [5], [12_288]])
 def test_a_chunk_takes_nothing_from_beyond_its_borders(offsets: Iterable[int]) -> None:
-    chunk = Chunk(4_000, REGISTRY)
+    chunk = Chunk(0, REGISTRY)
+    chunk.add([Record(4_000, AT_MS, value("e", {}))])
     assert chunk.end == 1 << CHUNK_BITS
     with pytest.raises(AssertionError):
         chunk.add([Record(offset, AT_MS, value("e", {})) for offset in offsets])

@@ -1,7 +1,7 @@
 """One source partition: its log is cut at fixed borders, whatever comes in one batch.
 
 offsets   4,000 ─── 4,096 ────────────── 8,192 ─── …
-chunks    [first)   [     second       ) [third
+chunks    |||||||||||[     one chunk     ) [another
 """
 
 import json
@@ -50,12 +50,20 @@ def chunks(of: Source) -> list[tuple[int, int, int]]:
     ]
 
 
-def test_the_first_chunk_begins_where_reading_began_and_the_next_at_the_border() -> None:
-    began = source(4_000)
-    began.take(records(range(4_000, 8_300)))
-    assert chunks(began) == [(4_000, 4_096, 96), (4_096, 8_192, 4_096), (8_192, 8_300, 108)]
-    assert [complete.resume_at for complete in began.complete] == [4_096, 8_192]
+def test_before_the_first_border_each_record_is_a_chunk_of_its_own() -> None:
+    """What was said of that chunk before, by whoever began earlier, may end anywhere."""
+    began = source(4_093)
+    began.take(records(range(4_093, 8_300)))
+    singles = [(4_093, 4_094, 1), (4_094, 4_095, 1), (4_095, 4_096, 1)]
+    assert chunks(began) == [*singles, (4_096, 8_192, 4_096), (8_192, 8_300, 108)]
+    assert [complete.resume_at for complete in began.complete] == [4_094, 4_095, 4_096, 8_192]
     assert began.upto == 8_300
+
+
+def test_a_hole_among_single_records_goes_back_to_no_border() -> None:
+    began = source(4_090)
+    began.take(records([4_092, 4_094, 8_000]))
+    assert chunks(began) == [(4_092, 4_093, 1), (4_094, 4_095, 1), (4_096, 8_001, 1)]
 
 
 def test_a_chunk_is_complete_as_soon_as_its_last_offset_is_read() -> None:
@@ -91,8 +99,8 @@ def test_what_retention_took_is_skipped_and_what_was_read_stays() -> None:
     lost.take(records(range(10)))
     lost.skip_to(50)
     lost.take(records(range(50, 60)))
-    assert chunks(lost) == [(0, 10, 10), (50, 60, 10)]
-    assert [complete.resume_at for complete in lost.complete] == [50]
+    assert chunks(lost)[:3] == [(0, 10, 10), (50, 51, 1), (51, 52, 1)]
+    assert [complete.resume_at for complete in lost.complete] == [50, *range(51, 61)]
 
 
 def test_refused_records_become_letters_once() -> None:

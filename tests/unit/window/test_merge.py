@@ -29,7 +29,7 @@ def test_a_statement_that_grew_counts_only_the_difference() -> None:
     merged = merge(state, *statement(log, 0, 4))
     assert merged.outcome is Outcome.GREW
     assert merged.touched == [101, 102]
-    assert (state.total, state.panes.seconds) == (4, {100: 2, 101: 1, 102: 1})
+    assert (state.total, dict(state.panes.seconds)) == (4, {100: 2, 101: 1, 102: 1})
     assert state.recent.facet("services") == {"shop": 4}
 
 
@@ -56,22 +56,29 @@ def history(log: list[int], rng: random.Random) -> list[tuple[Partial, Contribut
     """The statements of several intakes, each of which read on from a chunk start after a crash.
 
     One intake's statements keep their order (idempotent producer, a barrier between chunks), and a later
-    intake starts no later than where chunks were acknowledged to the end.
+    intake starts no later than where chunks were acknowledged to the end. Meanwhile retention may have deleted
+    some of what was said; where the log then begins inside of a chunk, the rest of it is said record by record.
     """
     said: list[tuple[Partial, Contribution]] = []
-    committed = 0
+    committed = log_start = 0
     while committed < len(log):
-        position = committed
+        start = position = max(committed, log_start)
         while position < len(log):
-            start = position // CHUNK * CHUNK
-            position = min(position + rng.randint(1, CHUNK), start + CHUNK, len(log))
+            border = start + CHUNK if start % CHUNK == 0 else start + 1
+            position = min(position + rng.randint(1, CHUNK), border, len(log))
             said.append(statement(log, start, position))
             if rng.random() < 0.2:
                 said.append(rng.choice(said))  # a duplicate, or a zombie's
-            if position % CHUNK == 0 and rng.random() < 0.5:
-                committed = position
-            if rng.random() < 0.1:
-                break  # it crashed; the next one reads on from `committed`
+            if position == border:
+                start = position
+                committed = position if rng.random() < 0.5 else committed
+            if (
+                rng.random() < 0.1
+            ):  # it crashed; the next one reads on from `committed`, if that is still there
+                log_start = (
+                    max(log_start, rng.randint(committed, position)) if rng.random() < 0.5 else log_start
+                )
+                break
         else:
             committed = position
     return said
