@@ -9,6 +9,7 @@ from fault316_schemas.event import CODE_CHARS_MAX, CODE_PATTERN, Instant, Layer,
 
 EXEMPLARS_MAX = 5
 FACET_VALUES_MAX = 5
+REASON_CHARS_MAX = 64
 
 
 class Transition(StrEnum):
@@ -28,6 +29,15 @@ class Reason(StrEnum):
     SEVERITY_ROSE = "severity_rose"  # escalated: a worse severity takes a real share now
     RATE_FELL = "rate_fell"  # resolved: below the lower threshold for the hold time
     NEW_NORMAL = "new_normal"  # resolved: it lasted so long that it became the baseline
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Reason | None":
+        """A reason that came with a later release is kept as it is: by contract it is no error."""
+        if not isinstance(value, str) or not value.isidentifier() or len(value) > REASON_CHARS_MAX:
+            return None
+        later = str.__new__(cls, value)
+        later._name_ = later._value_ = value
+        return later
 
 
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
