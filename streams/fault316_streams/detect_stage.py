@@ -51,12 +51,15 @@ class DetectStage:
         return self.detector.status()
 
     def progress(self) -> Progress:
-        """See `Watched`: there is work where the partials topic, or in recovery the changelog, holds more."""
+        """See `Watched`: there is work where the partials topic, or in recovery the changelog, holds more, and in a
+        message that is being taken in; but then to wait for Kafka is no fault of ours, and /readyz says it.
+        """
         if self.faust.in_recovery:
             return Progress(
                 sum(offset or 0 for offset in self.faust.tables.recovery.active_offsets.values()), True
             )
-        return Progress(self.detector.heard, self._lag() > 0)
+        waits = not (self.detector.status().ready and self._alerts.status().ready)
+        return Progress(self.detector.heard, self._lag() > 0 or (self.detector.busy and not waits))
 
     async def run(self) -> None:
         """Run Faust and keep the view up to date, until cancelled.

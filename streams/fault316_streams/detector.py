@@ -39,6 +39,8 @@ class Detector:
         self.changes = ViewChanges(self.pipelines)
         self.heard = 0
         """Messages taken in so far; it grows while there is progress."""
+        self.busy = False
+        """Whether one is being taken in."""
         self.unassigned_since_s = time.time()
         """Epoch second since when we had no partitions; of the last time, while we have."""
         self._book = book
@@ -103,6 +105,13 @@ class Detector:
             VersionError: it, or a table entry, is of a version that this worker does not read.
             FormatError: a table entry is damaged.
         """
+        self.busy = True
+        try:
+            await self._hear(event, table)
+        finally:
+            self.busy = False
+
+    async def _hear(self, event: Any, table: Any) -> None:
         partition: int = event.message.partition
         if self._assigned is None or partition not in self._assigned:
             return  # a leftover of the time before a rebalance

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -163,7 +163,8 @@ class Pulse(threading.Thread):
         super().__init__(name="fault316-pulse", daemon=True)
         self.beats = 0
         """Counted up by the loop, every `INTERVAL_S`."""
-        self._state = ProgressState(policy)
+        # The loop beats once in an interval, so for one it does not count.
+        self._state = ProgressState(replace(policy, stall_limit_s=INTERVAL_S + policy.stall_limit_s))
         self._last_resort_s = LAST_RESORT_LIMITS * policy.stall_limit_s
         self._stopping = threading.Event()
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ async def main():
     logs.configure("json")
     stopping = asyncio.Event()
     metrics = Metrics("test")
-    watchdog = Watchdog([Stage()], ProgressPolicy({limit_s}, {gap_max_s}), metrics, stopping.set, grace_s=0.5)
+    watchdog = Watchdog([Stage()], ProgressPolicy({limit_s}, {gap_max_s}), metrics, stopping.set, {grace_s})
     watching = asyncio.create_task(watchdog.run())
     {body}
 
@@ -80,17 +81,23 @@ asyncio.run(main())
 """
 
 
-def command(body: str, *, has_work: bool = True, limit_s: float = 1.0, gap_max_s: float = 5.0) -> list[str]:
+def command(
+    body: str, *, has_work: bool = True, limit_s: float = 1.0, gap_max_s: float = 5.0, grace_s: float = 30.0
+) -> list[str]:
     """Starts a process with a watchdog that does `body`."""
     source = WORKER.format(
-        has_work=has_work, limit_s=limit_s, gap_max_s=gap_max_s, body=textwrap.indent(body, "    ").strip()
+        has_work=has_work,
+        limit_s=limit_s,
+        gap_max_s=gap_max_s,
+        grace_s=grace_s,
+        body=textwrap.indent(body, "    ").strip(),
     )
     return [sys.executable, "-c", source]
 
 
-def run(body: str, *, has_work: bool = True, limit_s: float = 1.0) -> "subprocess.CompletedProcess[str]":
+def run(body: str, **how: Any) -> "subprocess.CompletedProcess[str]":
     """Runs it to its end."""
-    asked = command(body, has_work=has_work, limit_s=limit_s)
+    asked = command(body, **how)
     return subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -102,7 +109,7 @@ def test_a_stuck_stage_begins_the_stop_and_says_which_it_was() -> None:
 
 
 def test_a_stop_that_hangs_too_is_cut_short() -> None:
-    done = run("await stopping.wait(); await asyncio.sleep(600)")
+    done = run("await stopping.wait(); await asyncio.sleep(600)", grace_s=0.5)
     assert done.returncode == 1
     assert "Timeout" in done.stderr
 
