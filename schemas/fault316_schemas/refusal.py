@@ -54,6 +54,9 @@ def _explained(connection: Connection, error: Exception) -> Refusal | None:
             f"it does not take {connection.sasl_mechanism}", "check FAULT316_SASL_MECHANISM"
         ),
         "KafkaConnectionError": Refusal(  # after our first words: it listens for others, or is just stopping
-            "it closed the connection", f"is FAULT316_SECURITY_PROTOCOL {connection.security_protocol} right?"
+            "it closed the connection",
+            f"is FAULT316_SECURITY_PROTOCOL {connection.security_protocol} right?"
+            # That it wants one, or another, is heard only after our side of the handshake is done.
+            + " And does it trust FAULT316_KAFKA_CERT_FILE?" * (connection.security_protocol == "SSL"),
         ),
     }.get(type(error).__name__)

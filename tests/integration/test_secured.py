@@ -127,6 +127,38 @@ async def test_the_whole_pipeline_works_with_the_documented_rights(secured: Secu
         assert "AuthorizationFailed" not in worker.log.read_text()
 
 
+async def test_the_whole_pipeline_works_with_certificates_instead_of_passwords(
+    secured: Secured, tmp_path: Path
+) -> None:
+    """The broker knows its users by name all the same: they have the same rights, and no more."""
+    code = "316-CERT-ERR"
+    with Workers(tmp_path) as workers:
+        worker = workers.start(secured.certified("worker")).ready()
+        async with Reporter("shop", connection=secured.certified("producer")) as reporter:
+            await reporter.report(code, count=500)
+            assert await reporter.flush()
+        async with AlertFeed(secured.certified("consumer"), group="pager", from_beginning=True) as feed:
+            assert code in [(await anext(feed)).code, (await anext(feed)).code]
+        assert fault316(secured.certified("operator"), "topics").returncode == 0
+        assert worker.stop() == 0
+    with pytest.raises(Unavailable, match=r"no topic '316.events'"):
+        await Reporter("shop", connection=secured.certified("nobody")).start(3.0)
+
+
+@pytest.mark.parametrize("what", ["none", "untrusted"])
+async def test_a_missing_or_wrong_certificate_is_one_line_that_names_the_setting(
+    secured: Secured, what: str
+) -> None:
+    if what == "none":
+        settings = secured.settings("producer", **secured.mutual)
+    else:
+        settings = secured.certified("producer", ca=trustme.CA())
+    with pytest.raises(Unavailable, match=r"^[^\n]*FAULT316_KAFKA_CERT_FILE[^\n]*$"):
+        await Reporter("shop", connection=settings).start(3.0)
+    with pytest.raises(Failure, match=r"^[^\n]*FAULT316_KAFKA_CERT_FILE[^\n]*$"):
+        await ensure_topics(settings)
+
+
 def wrong(secured: Secured, what: str, folder: Path) -> dict[str, Any]:
     """Settings with one thing wrong."""
     other = folder / "other-ca.pem"
@@ -160,7 +192,7 @@ SAYS: Final = {
     "mechanism": ("FAULT316_SASL_MECHANISM", None),
     "CA": ("FAULT316_KAFKA_CA_FILE", "certificate"),
     "no CA": ("FAULT316_KAFKA_CA_FILE", "certificate"),
-    "no TLS": ("FAULT316_SECURITY_PROTOCOL", "closed"),
+    "no TLS": ("FAULT316_SECURITY_PROTOCOL", "closed|reset"),
     "host name": ("FAULT316_KAFKA_CA_FILE", "certificate"),
 }
 """What is wrong → what the line about Kafka names, and that about Redis."""
