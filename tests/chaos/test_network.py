@@ -185,12 +185,12 @@ def both(proxied: Proxied, line: Line) -> Iterator[None]:
 
 def flows(proxies: Iterable[Proxy]) -> list[tuple[Proxy, tuple[float, float]]]:
     """Bytes a second to the server and to the client."""
-    began, before = time.monotonic(), [(proxy, *proxy.passed) for proxy in proxies]
+    began, before = time.monotonic(), [(proxy, tuple(proxy.passed)) for proxy in proxies]
     time.sleep(MEASURE_S)
     took_s = time.monotonic() - began
     return [
         (proxy, ((proxy.passed[0] - sent) / took_s, (proxy.passed[1] - received) / took_s))
-        for proxy, sent, received in before
+        for proxy, (sent, received) in before
     ]
 
 
