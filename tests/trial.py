@@ -112,6 +112,10 @@ class Trial:
         """Of a code, in the topic's order; a repeat under the same id is left out, and must be the same alert."""
         return [alert["transition"] for alert in self._alerts() if alert["code"] == code]
 
+    def ids(self) -> list[str]:
+        """Of all alerts so far, each once, in the topic's order."""
+        return [alert["alert_id"] for alert in self._alerts()]
+
     def __enter__(self) -> Self:
         self.flow.__enter__()
         return self
