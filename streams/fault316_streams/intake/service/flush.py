@@ -82,7 +82,7 @@ class Flusher:
         own = dict(sources)
         async with asyncio.TaskGroup() as tasks:
             for partition, source in own.items():
-                tasks.create_task(self._publish(partition, source, wall_ms, ticking))
+                tasks.create_task(self._publish(partition, source, sources, wall_ms, ticking))
         ours = {
             partition: source
             for partition, source in own.items()
@@ -107,7 +107,14 @@ class Flusher:
         self._stats.commits += 1
         return True
 
-    async def _publish(self, partition: TopicPartition, source: Source, wall_ms: int, fully: bool) -> None:
+    async def _publish(
+        self,
+        partition: TopicPartition,
+        source: Source,
+        sources: Mapping[TopicPartition, Source],
+        wall_ms: int,
+        fully: bool,
+    ) -> None:
         # What was said before was all there was then. If now nothing is, the tick must not claim it for now.
         source.said = Progress(source.said.upto, source.said.log_ms, False)
         # Both at once: the letters of these chunks, and maybe of later ones, are acknowledged before they are.
@@ -119,7 +126,7 @@ class Flusher:
             await self._say(source, chunk, wall_ms, recent, limit=None)
             source.complete.popleft()
             source.resume_at = resume_at
-        caught_up = await self._look(partition, source, wall_ms)
+        caught_up = await self._look(partition, source, sources, wall_ms)
         # Was another completed meanwhile, it must be acknowledged before anything of the open chunk is sent.
         if not source.complete:
             await self._say(source, source.chunk, wall_ms, caught_up, limit=None if fully else HOT_CODES_MAX)
@@ -146,11 +153,19 @@ class Flusher:
         if limit is None:
             source.said = said
 
-    async def _look(self, partition: TopicPartition, source: Source, wall_ms: int) -> bool:
+    async def _look(
+        self,
+        partition: TopicPartition,
+        source: Source,
+        sources: Mapping[TopicPartition, Source],
+        wall_ms: int,
+    ) -> bool:
         """Whether all that is in the log has been read, as far as the broker's last answer tells."""
         if partition not in self._consumer.assignment():
             return False
         position = await self._consumer.position(partition)
+        if sources.get(partition) is not source:
+            return False  # lost and won back during this flush: the position is that of another reading
         highwater = self._consumer.highwater(partition)
         silent = wall_ms - (self._consumer.last_poll_timestamp(partition) or 0) > POLL_AGE_MS_MAX
         at_end = highwater is not None and position >= highwater and not silent
