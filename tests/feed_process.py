@@ -1,0 +1,23 @@
+"""A program of somebody on duty: takes alerts from its group's feed, and writes down what it has handled.
+
+`python feed_process.py GROUP FILE SECONDS`: each alert takes so many seconds. Connected as `FAULT316_*` says.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from fault316 import AlertFeed
+
+
+async def handle(group: str, file: Path, seconds: float) -> None:
+    """Until killed."""
+    async with AlertFeed(group=group, from_beginning=True) as feed:
+        with file.open("a") as handled:
+            async for alert in feed:
+                await asyncio.sleep(seconds)
+                print(alert.alert_id, file=handled, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(handle(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])))
