@@ -67,7 +67,8 @@ class CodeTable:
         """Write states, delete those of dropped codes; return when the changelog has acknowledged all.
 
         The state that counts the codes beyond the limit comes after the others, when these are acknowledged: were
-        it alone restored, codes that had a place would find theirs taken, and what they said before is over.
+        it alone restored, codes that had a place would find theirs taken, and what they said before is over. Dropped
+        codes are deleted before it, too: one that came back may be among those beyond the limit by now.
 
         Args:
             table: the Faust table.
@@ -84,7 +85,7 @@ class CodeTable:
             superseded += [(partition, old, None) for old in known - {key}]
             self._keys[partition, state.code] = {key}
         for partition, code in dropped:
-            superseded += [(partition, key, None) for key in self._keys.pop((partition, code), ())]
+            own += [(partition, key, None) for key in self._keys.pop((partition, code), ())]
         for entries in (own, shared, superseded):
             await self._put(table, entries)
 

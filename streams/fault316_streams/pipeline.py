@@ -16,7 +16,7 @@ from fault316_streams.detect import BaselineJudge, Judge, PolicyBook, Verdict
 from fault316_streams.detect.baseline import PRIOR_PER_S, pooled_rate
 from fault316_streams.partial import Partial, Tick
 from fault316_streams.state import STATE_VERSION, CodeState
-from fault316_streams.window import COUNTED, Outcome, Timeline, merge, merge_overflow
+from fault316_streams.window import COUNTED, Outcome, Timeline, handed_over, merge, merge_overflow
 
 CODES_MAX: Final = 2_000
 """Codes kept per partials partition, 16,000 over eight; the rest count under `316-OTHER-P<partition>`. What a code
@@ -170,12 +170,16 @@ class Pipeline:
         step.changed.setdefault(state.code, set())
 
     def _admit(self, code: str) -> CodeState:
-        state = self.codes.get(code)
-        if state is None:
-            if len(self.codes) >= self._codes_max:
-                self.tally.note_over_limit(code)
-                code = f"316-OTHER-P{self.partition}"
-            state = self.codes.setdefault(code, CodeState(STATE_VERSION, code))
+        if state := self.codes.get(code):
+            return state
+        common = f"316-OTHER-P{self.partition}"
+        if len(self.codes) >= self._codes_max:
+            self.tally.note_over_limit(code)
+            return self.codes.setdefault(common, CodeState(STATE_VERSION, common))
+        state = self.codes[code] = CodeState(STATE_VERSION, code)
+        if others := self.codes.get(common):
+            # A place became free, as another code was forgotten. It may have been one of those without.
+            state.window.open = handed_over(others.overflow, code)
         return state
 
     def _pool(self, low_s: int) -> None:

@@ -1,7 +1,16 @@
 """Partials → panes → rates. Pure: time is an argument."""
 
 from fault316_streams.window.counts import Counts
-from fault316_streams.window.merge import COUNTED, Merged, Open, Outcome, WindowState, merge, merge_overflow
+from fault316_streams.window.merge import (
+    COUNTED,
+    Merged,
+    Open,
+    Outcome,
+    WindowState,
+    handed_over,
+    merge,
+    merge_overflow,
+)
 from fault316_streams.window.panes import WINDOWS, Panes, Rates
 from fault316_streams.window.recent import Recent
 from fault316_streams.window.timeline import Timeline
@@ -18,6 +27,7 @@ __all__ = [
     "Recent",
     "Timeline",
     "WindowState",
+    "handed_over",
     "merge",
     "merge_overflow",
 ]

@@ -101,6 +101,20 @@ def merge_overflow(
     return merged
 
 
+def handed_over(ranges: dict[int, dict[str, Open]], code: str) -> dict[int, Open]:
+    """Where a code begins that was counted together with others and gets a place of its own, as one is free.
+
+    In each source partition it goes on from what it said there of the newest chunk. All before that chunk is final,
+    and may be said again.
+    """
+    begins = {}
+    for partition, by_code in ranges.items():
+        if by_code:
+            newest = max(known.start for known in by_code.values())
+            begins[partition] = by_code.get(code) or Open(newest, newest, Contribution())
+    return begins
+
+
 def _take_in(state: WindowState, known: Open | None, partial: Partial, said: Contribution) -> Merged:
     outcome = _outcome(known, partial)
     if outcome not in COUNTED:
