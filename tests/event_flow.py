@@ -14,6 +14,7 @@ import orjson
 from fault316_streams.partial import SEVERITIES
 from fault316_streams.settings import WorkerSettings
 from other_client import OtherProducer, fault
+from support import until
 
 PAUSE_S: Final = 0.05
 PER_TURN: Final = 10
@@ -44,6 +45,7 @@ class EventFlow:
         self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._partitions = settings.events_partitions
+        """Written to in turn."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -61,6 +63,11 @@ class EventFlow:
         with self._turn:
             self._producer.flush()
             yield
+
+    def spread(self, partitions: int) -> None:
+        """Write to so many from now on; returns when the producer knows of them."""
+        until(lambda: self._producer.partitions() == partitions)
+        self._partitions = partitions
 
     def forget(self, value: bytes) -> None:
         """Nobody can count this event, because it was deleted before it was read. Call it where the flow is held."""

@@ -63,6 +63,10 @@ class OtherProducer:
             self.send(value, partition)
         self.flush()
 
+    def partitions(self) -> int:
+        """Of the topic, as the broker says now; from then on the producer may write to them."""
+        return len(self._producer.list_topics(self._topic, timeout=10).topics[self._topic].partitions)
+
     def _delivered(self, error: KafkaError | None, _message: object) -> None:
         if error is not None:
             self._failed.append(error)

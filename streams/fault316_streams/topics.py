@@ -18,7 +18,7 @@ from aiokafka.errors import (
 )
 
 from fault316_schemas.refusal import why_refused
-from fault316_streams.errors import Failure
+from fault316_streams.errors import Failure, Misuse
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.topic_specs import TopicSpec, topic_specs
 
@@ -42,17 +42,19 @@ async def ensure_topics(settings: WorkerSettings, groups: Iterable[str] = ()) ->
     `groups`: consumer groups that the caller will join, and must be allowed to.
 
     Raises:
-        Failure: Kafka does not answer or refuses (its cause is then the error), or a topic that was there before
-            cannot be used as it is.
+        Failure: Kafka does not answer or refuses (its cause is then the error).
+        Misuse: a topic that was there before cannot be used as it is; no restart changes that.
     """
     specs = topic_specs(settings)
     admin = AIOKafkaAdminClient(**settings.kafka_options())
     try:
         await admin.start()
+        # First of all, or what is missing would be created with a number that does not fit what is there.
+        await _check_existing(admin, settings, specs)
         created = await _create(admin, settings, specs)
         partitions = await _led_partitions(admin, [spec.name for spec in specs])
         old = [spec for spec in specs if spec.name not in created]
-        _check_partitions(old, partitions)
+        _check_partitions(old, partitions, settings.redis_prefix)
         _check_config(old, await _configs(admin, old))
         await _check_groups(admin, groups)
     except KafkaConnectionError as error:
@@ -69,6 +71,15 @@ async def ensure_topics(settings: WorkerSettings, groups: Iterable[str] = ()) ->
     return [
         TopicReport(spec.name, partitions[spec.name], spec.purpose, spec.name in created) for spec in specs
     ]
+
+
+async def _check_existing(
+    admin: AIOKafkaAdminClient, settings: WorkerSettings, specs: Iterable[TopicSpec]
+) -> None:
+    existing = set(await admin.list_topics())
+    if old := [spec for spec in specs if spec.name in existing]:
+        partitions = await _led_partitions(admin, [spec.name for spec in old])
+        _check_partitions(old, partitions, settings.redis_prefix)
 
 
 async def _create(
@@ -130,12 +141,15 @@ async def _check_groups(admin: AIOKafkaAdminClient, groups: Iterable[str]) -> No
             continue  # no coordinator yet, on a new cluster
 
 
-def _check_partitions(specs: Iterable[TopicSpec], partitions: dict[str, int]) -> None:
+def _check_partitions(specs: list[TopicSpec], partitions: dict[str, int], prefix: str) -> None:
     for spec in specs:
         if spec.exact and partitions[spec.name] != spec.partitions:
-            raise Failure(
+            names = " and ".join(spec.name for spec in specs if spec.exact)
+            raise Misuse(
                 f"topic {spec.name} has {partitions[spec.name]} partitions, FAULT316_PARTIALS_PARTITIONS is "
-                f"{spec.partitions}: set it to {partitions[spec.name]}, or stop all workers and delete the topic"
+                f"{spec.partitions}: set it to {partitions[spec.name]}; or, to begin all counts anew with "
+                f"{spec.partitions}, stop all workers, delete the topics {names} "
+                f"and the Redis keys *{prefix}*, and start again"
             )
 
 
@@ -168,7 +182,7 @@ def _check_config(specs: Iterable[TopicSpec], configs: dict[tuple[str, str], str
         for setting in sorted(spec.required):
             value = configs.get((spec.name, setting))
             if value != spec.config[setting]:
-                raise Failure(
+                raise Misuse(
                     f"topic {spec.name} has {setting}={value}, needed is {spec.config[setting]}: "
                     "change it with kafka-configs, or delete the topic"
                 )

@@ -23,10 +23,15 @@ class Retention:
     def __init__(self, settings: WorkerSettings) -> None:
         self._topic = settings.topics.events
         self._partitions = range(settings.events_partitions)
-        servers = {"bootstrap.servers": settings.bootstrap_servers, "log_level": 0}
-        self._admin = AdminClient(servers)
-        group = {"group.id": settings.topics.intake_group, "enable.auto.commit": False}
-        self._consumer = Consumer(servers | group)
+        self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.bootstrap_servers,
+                "group.id": settings.topics.intake_group,
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
+        )
 
     def ends(self) -> list[int]:
         """Where each partition's log ends."""

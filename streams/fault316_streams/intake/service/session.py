@@ -25,6 +25,10 @@ from fault316_streams.settings import WorkerSettings
 STOP_LIMIT_S: Final = 4.0
 """For the last flush. With the closing of the clients, a worker's stop stays below its 8 s."""
 
+METADATA_MS: Final = 10_000
+"""How long a source partition that was added stays unread, and so how much later a storm that begins on it is
+warned of. Kafka's clients ask every 5 minutes by themselves; one small request in 10 s is nothing to a broker."""
+
 
 class Session:
     """See the module. Used once."""
@@ -43,6 +47,7 @@ class Session:
             auto_offset_reset="none",
             # A fault reported inside a transaction that was aborted has happened all the same.
             isolation_level="read_uncommitted",
+            metadata_max_age_ms=METADATA_MS,
             session_timeout_ms=int(settings.session_timeout_s * 1_000),
             heartbeat_interval_ms=int(settings.session_timeout_s * 1_000 / 4),
         )
