@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 from typing import Final, Literal, cast
 
 from fault316_schemas import StormAlert
+from fault316_streams.alert import AlertState
 from fault316_streams.pipeline import Pipeline
 from fault316_streams.sinks.layout import ALERTS_MAX
 from fault316_streams.sinks.view import CodeView
@@ -26,6 +28,8 @@ class ViewChanges:
         self._pipelines = pipelines
         self._dirty: dict[int, dict[str, set[int] | None]] = {}
         self._alerts: deque[StormAlert] = deque(maxlen=ALERTS_MAX)
+        self._taken: list[StormAlert] = []
+        """Alerts that are being written."""
         self._turn = 0
         self._refreshed: dict[int, tuple[int, int]] = {}
 
@@ -48,6 +52,7 @@ class ViewChanges:
 
     def take(self, codes_max: int) -> Batch:
         """See `Changes`."""
+        self._shown()
         views: list[CodeView] = []
         # Each time another partition is the first, and in a partition the code that has waited longest.
         self._turn += 1
@@ -62,7 +67,7 @@ class ViewChanges:
                 state = pipeline.codes.get(code)
                 if state is not None:
                     views.append(view_of(state, partition, pipeline, minutes))
-        alerts = [self._alerts.popleft() for _ in range(min(len(self._alerts), codes_max))]
+        alerts = self._taken = [self._alerts.popleft() for _ in range(min(len(self._alerts), codes_max))]
         more = bool(self._alerts) or any(self._dirty.get(partition) for partition in self._pipelines)
         return Batch(views, alerts, frozenset(self._pipelines), more)
 
@@ -72,6 +77,7 @@ class ViewChanges:
             if view.partition in self._pipelines:
                 self.note(view.partition, {view.code: view.series})
         self._alerts = deque([*batch.alerts, *self._alerts], maxlen=ALERTS_MAX)
+        self._taken = []
 
     def rebuild(self, partitions: Collection[int]) -> None:
         """See `Changes`."""
@@ -81,8 +87,17 @@ class ViewChanges:
                 continue
             self._dirty[partition] = dict.fromkeys(pipeline.codes)
             # The stream drops those that it has by their ids.
-            latest = [state.alerts.latest for state in pipeline.codes.values() if state.alerts.latest]
-            self.announce(sorted(map(StormAlert.from_json, latest), key=lambda alert: alert.at))
+            due = chain.from_iterable(_safe(state.alerts) for state in pipeline.codes.values())
+            self.announce(sorted(map(StormAlert.from_json, due), key=lambda alert: alert.at))
+
+    def _shown(self) -> None:
+        """What was taken before was written, or it would have been given back."""
+        for alert in self._taken:
+            for pipeline in self._pipelines.values():
+                if state := pipeline.codes.get(alert.code):
+                    unshown = state.alerts.unshown
+                    state.alerts.unshown = [each for each in unshown if _id(each) != alert.alert_id]
+        self._taken = []
 
     def _refresh(self, partition: int, pipeline: Pipeline) -> None:
         now_s = pipeline.timeline.high_s
@@ -96,6 +111,16 @@ class ViewChanges:
         codes = (code for code, state in pipeline.codes.items() if state.window.last_ms >= since_ms)
         self.note(partition, dict.fromkeys(codes, ()))
         self._refreshed[partition] = (now_s, all_s)
+
+
+def _safe(alerts: AlertState) -> list[bytes]:
+    """What the view has to be told of a code's alerts. One that is pending is told when its state is safe."""
+    due = alerts.unshown or [alerts.latest]
+    return [alert for alert in due if alert and alert not in alerts.pending]
+
+
+def _id(alert: bytes) -> str:
+    return StormAlert.from_json(alert).alert_id
 
 
 def view_of(state: CodeState, partition: int, pipeline: Pipeline, minutes: set[int] | None) -> CodeView:

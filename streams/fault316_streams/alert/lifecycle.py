@@ -21,6 +21,8 @@ FACTOR_MAX: Final = 1e6
 """A factor over a baseline of next to nothing says no more than this."""
 ENDED_MAX: Final = 8
 """Ended storms that are remembered for the Redis view to take out of the active ones."""
+UNSHOWN_MAX: Final = 8
+"""A storm's alerts, as a rule; at some 3 KB an alert 24 KB a code, and only while the view is away."""
 
 
 class AlertState(msgspec.Struct, array_like=True):
@@ -38,6 +40,9 @@ class AlertState(msgspec.Struct, array_like=True):
     latest: bytes = b""
     """The last alert, for the Redis view to be rebuilt from."""
     ended: list[str] = []
+    unshown: list[bytes] = []
+    """The newest alerts that the Redis view may not have yet, for the next owner to tell it. With the latest one
+    alone, of two alerts between two writes of the view the first would be missing after a crash."""
 
 
 def advance(
@@ -53,6 +58,7 @@ def advance(
     alert = _alert(state, verdict, window, code, registry)
     state.latest = alert.to_json()
     state.pending.append(state.latest)
+    state.unshown = [*state.unshown, state.latest][-UNSHOWN_MAX:]
     if verdict.transition is Transition.RESOLVED:
         state.ended = [*state.ended, state.storm_id][-ENDED_MAX:]
         state.storm_id = ""
