@@ -60,20 +60,31 @@ async def test_a_worker_whose_settings_are_wrong_is_not_started_again(tmp_path: 
             os.kill(pid, 0)
 
 
+@pytest.mark.parametrize("by", ["SIGTERM", "Ctrl-C"])
 async def test_the_command_runs_real_workers_and_ends_with_them(
-    topics: WorkerSettings, tmp_path: Path
+    topics: WorkerSettings, tmp_path: Path, by: str
 ) -> None:
-    """`fault316 worker --processes 2`: both join, and SIGTERM ends it with 0."""
+    """`fault316 worker --processes 2`: both join, and SIGTERM ends it with 0. So does Ctrl-C, by which a terminal
+    tells the workers, too, before the supervisor does: none of them takes that for impatience.
+    """
     log = tmp_path / "log"
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             *FAULT316, "worker", "--processes", "2",
             env=environment(topics, http_port=0, log_format="json"), stdout=file, stderr=file,
+            start_new_session=True,
         )  # fmt: skip
     try:
-        await eventually(lambda: log.read_text().count('"event": "assigned"') >= 2, deadline_s=60)
-        process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 15) == 0
+        await eventually(lambda: log.read_text().count('"event": "assigned"') >= 2, deadline_s=120)
+        if by == "SIGTERM":
+            process.send_signal(signal.SIGTERM)
+        else:
+            os.killpg(process.pid, signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 30) == 0, log.read_text()
+        said = log.read_text()
+        assert said.count('"event": "stopped"') == 2, said
+        assert "worker ended" not in said
+        assert "Traceback" not in said
     finally:
         if process.returncode is None:
             process.kill()

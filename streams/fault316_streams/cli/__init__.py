@@ -13,4 +13,6 @@ def main() -> None:
         sys.exit(
             f"fault316: the command needs more ({error.name} is missing): pip install 'fault316[streams]'"
         )
+    except KeyboardInterrupt:  # while modules are imported, which takes a second
+        sys.exit(130)
     commands.main()

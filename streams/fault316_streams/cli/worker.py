@@ -68,16 +68,18 @@ def _command(settings: WorkerSettings, stages: Stages, policy: Path | None, numb
 
 
 async def _until_stopped(run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    stop = asyncio.Event()
+    stop, interrupts = asyncio.Event(), 0
 
-    def ask_to_stop() -> None:
-        if stop.is_set():
-            os._exit(130)  # asked twice: at once
+    def interrupt() -> None:
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts > 1:  # Ctrl-C once more: at once. SIGTERM does not count: the supervisor sends it beside
+            os._exit(130)
         stop.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ask_to_stop)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
     exit_code = 1
     try:
         await run(stop)
