@@ -73,7 +73,8 @@ async def _until_stopped(run: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     def interrupt() -> None:
         nonlocal interrupts
         interrupts += 1
-        if interrupts > 1:  # Ctrl-C once more: at once. SIGTERM does not count: the supervisor sends it beside
+        # Ctrl-C once more: at once. SIGTERM does not count, which a supervisor sends beside the terminal's SIGINT.
+        if interrupts > 1:
             os._exit(130)
         stop.set()
 
