@@ -1,7 +1,6 @@
 """`fault316 simulate`: faults by the thousand against the real code, on simulated servers."""
 
 import time
-from collections import Counter
 from typing import Annotated
 
 import orjson
@@ -24,23 +23,13 @@ def simulate(
     from fault316_streams import sim
 
     began = time.monotonic()
-    injected: Counter[str] = Counter()
-    events = rebalances = 0
+    summary = sim.Summary()
     for report in sim.simulate(runs, seed):
         if report.wrong:
             raise Failure(str(sim.Failed(sim.shrink(report))))
-        injected += report.injected
-        events += report.events
-        rebalances += report.rebalances
+        summary.add(report)
     took_s = time.monotonic() - began
     if as_json:
-        facts = {"runs": runs, "seed": seed, "events": events, "rebalances": rebalances, "took_s": took_s}
-        typer.echo(orjson.dumps({**facts, "injected": dict(injected)}))
-        return
-    faults = ", ".join(f"{number:,} {kind}" for kind, number in injected.most_common())
-    Console().print(
-        f"{runs:,} scenarios from seed {seed} in {took_s:.1f} s: {events:,} events, {rebalances:,} rebalances, "
-        f"{injected.total():,} faults ({faults or 'none'}); nothing lost, doubled or invented",
-        highlight=False,
-        soft_wrap=True,
-    )
+        typer.echo(orjson.dumps({"runs": runs, "seed": seed, "took_s": took_s, **summary.facts()}))
+    else:
+        Console().print(f"{summary}; from seed {seed}, in {took_s:.1f} s", highlight=False, soft_wrap=True)

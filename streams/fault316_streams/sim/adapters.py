@@ -7,18 +7,19 @@ from functools import partial
 from itertools import count
 from typing import Any, Final
 
-from fault316_streams import code_table, detector
+from fault316_streams import code_table, detector, pipeline
 from fault316_streams.detect import PolicyBook, StormPolicy
 from fault316_streams.intake import combine, source
-from fault316_streams.intake.service import dead_letters, flush, publisher, session
+from fault316_streams.intake.service import dead_letters, flush, publisher, reader, session
 from fault316_streams.metrics import Metrics
 from fault316_streams.pipeline import Pipeline
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.sim.clients import SimConsumer, SimProducer
 from fault316_streams.sim.kafka import Kafka, broker_ms
 from fault316_streams.sim.network import current
-from fault316_streams.sim.scenario import Scenario
+from fault316_streams.sim.scenario import FOR_EVER_S, Scenario
 from fault316_streams.sinks import alerts
+from fault316_streams.window import timeline
 
 POLICY: Final = StormPolicy(
     short_s=2, long_s=5, floor=16, hold_s=4, learn_delay_s=10, half_life_s=60, alpha=1e-4
@@ -57,6 +58,20 @@ class _Consumer(SimConsumer):
         super().__init__(kafka)
 
 
+class _Log:
+    """Stands for the intake's log: what an operator is told of lost records."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+
+    def error(self, event: str, **said: Any) -> None:
+        if event == "offset out of range":
+            self._kafka.told_lost.append((said["partition"], said["offset"], said["resume_at"]))
+
+    def info(self, _event: str, **_said: Any) -> None:
+        """Of no interest here."""
+
+
 def settings_of(scenario: Scenario) -> WorkerSettings:
     """Plain ones: nothing of the environment matters here."""
     return _SETTINGS.model_copy(update={"flush_ms": scenario.flush_ms, "checkpoint_s": scenario.checkpoint_s})
@@ -75,6 +90,13 @@ def installed(scenario: Scenario, kafka: Kafka) -> Iterator[None]:
         (flush, "POLL_AGE_MS_MAX", 1_500),
         (flush, "RECENT_MS", 500),
         (flush, "PAUSE_MS_MIN", 3_000),
+        # Three and a bit session timeouts, as in production.
+        (publisher, "ACK_LIMIT_S", 10.0),
+        (flush, "ACK_LIMIT_S", 10.0),
+        (timeline, "SILENCE_LIMIT_MS", round(scenario.silence_s * 1_000)),
+        (pipeline, "CODE_KEPT_S", scenario.kept_s),
+        (combine, "CODES_PER_CHUNK_MAX", scenario.chunk_codes_max),
+        (reader, "log", _Log(kafka)),
         *((module, "CHUNK_BITS", scenario.chunk_bits) for module in (combine, source)),
         *(
             (module, "AIOKafkaProducer", partial(_Producer, kafka))
@@ -92,3 +114,8 @@ def installed(scenario: Scenario, kafka: Kafka) -> Iterator[None]:
     finally:
         for module, name, value in before:
             setattr(module, name, value)
+
+
+def forget_no_more() -> None:
+    """From here on no code is forgotten, in the running scenario: what is left is to be compared."""
+    vars(pipeline)["CODE_KEPT_S"] = FOR_EVER_S

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aiokafka import TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from fault316_streams.sim.kafka import Kafka, Record
 from fault316_streams.sim.network import Host, current
@@ -91,28 +92,38 @@ class SimConsumer:
         await self._ask(lambda: self._group.commit(generation, due))
 
     async def getmany(self, *, max_records: int, **_wait: int) -> dict[Partition, list[Record]]:
-        """Batches of any size, from any of the partitions."""
+        """Batches of any size, from any of the partitions.
+
+        Raises:
+            OffsetOutOfRangeError: retention has deleted what is to be read next.
+        """
         generation = self._generation
         wanted = {p: at for p, at in self._positions.items() if at is not None}
         most = min(max_records, self.host.rng.choice((1, 3, 20, 1_000)))
         found = await self._ask(lambda: self._fetch(wanted, most))
         taken: dict[Partition, list[Record]] = {}
+        deleted: dict[Partition, int] = {}
         if generation == self._generation:
             self._polled_ms = self.host.wall_ms()
-            for partition, (records, highwater) in found.items():
+            for partition, (start, records, highwater) in found.items():
                 if self._positions.get(partition) != wanted[partition]:
                     continue  # lost, or sought elsewhere meanwhile
+                if wanted[partition] < start:
+                    deleted[Partition(self._topic, partition)] = wanted[partition]
+                    continue
                 self._highwaters[partition] = highwater
                 if records:
                     self._positions[partition] = records[-1].offset + 1
                     taken[Partition(self._topic, partition)] = records
+        if deleted and not taken:
+            raise OffsetOutOfRangeError(deleted)
         if not taken:
             await asyncio.sleep(FETCH_WAIT_S)
         return taken
 
-    def _fetch(self, wanted: dict[int, int], most: int) -> dict[int, tuple[list[Record], int]]:
+    def _fetch(self, wanted: dict[int, int], most: int) -> dict[int, tuple[int, list[Record], int]]:
         logs = self._kafka.events
-        return {p: (logs[p].read(at, most), logs[p].end) for p, at in wanted.items()}
+        return {p: (logs[p].start, logs[p].read(at, most), logs[p].end) for p, at in wanted.items()}
 
     async def _ask(self, apply: Callable[[], Any]) -> Any:
         return await self.host.ask(self._kafka, "group", apply, fallible=True)

@@ -1,20 +1,19 @@
-"""What is written to the events topic, and the oracle, which just counts it."""
+"""What is written to the events topic: background, outbreaks, and all that producers do to us."""
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
 import orjson
 
-from fault316_schemas import Registry
 from fault316_streams.partial import SEVERITIES
-from fault316_streams.sim.kafka import Record
 from fault316_streams.sim.network import EPOCH_MS
 
 BAD: Final = (None, b"", b"{", b"[1]", b'{"code": "316-A"}', b"\xff\xfe", b'{"id": NaN}')
 DAY_MS: Final = 86_400_000
+TWICE: Final = 0.03
+"""Share of the events that their producer writes twice, not having heard that the first has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Event:
     skip: int = 0
     """Offsets left out before it."""
     code: str = ""
-    severity: str = ""
+    severity: str | None = None
     count: int = 1
     occurred_ms: int = 0
 
@@ -42,77 +41,48 @@ class Outbreak:
     per_s: float
 
 
-@dataclass
-class Counts:
-    """What the log says of one code."""
+@dataclass(frozen=True, slots=True)
+class _Producer:
+    """With a clock of its own, and a buffer: events of several of them come out of order."""
 
-    seconds: Counter[int] = field(default_factory=Counter)
-    minutes: Counter[int] = field(default_factory=Counter)
-    severity: Counter[str] = field(default_factory=Counter)
-    late: int = 0
-    skewed: int = 0
-    old: int = 0
-    first_ms: int = 0
-    last_ms: int = 0
-
-    def add(self, event: Event, broker_ms: int) -> None:
-        """Count one event; the rules of placing are written down here a second time, on purpose."""
-        at_ms, behind_ms = event.occurred_ms, broker_ms - event.occurred_ms
-        self.severity[event.severity] += event.count
-        if behind_ms > 30 * DAY_MS or behind_ms < -300_000:
-            at_ms = broker_ms
-            self.skewed += event.count
-        elif behind_ms > 60_000:
-            self.late += event.count
-        if broker_ms - at_ms > DAY_MS:
-            self.old += event.count
-        else:
-            self.seconds[at_ms // 1_000] += event.count
-            self.minutes[at_ms // 60_000] += event.count
-        self.first_ms = min(self.first_ms or at_ms, at_ms)
-        self.last_ms = max(self.last_ms, at_ms)
-
-
-class Oracle:
-    """Sees every record as it is written."""
-
-    def __init__(self) -> None:
-        self.codes: dict[str, Counts] = {}
-        self.refused: set[bytes] = set()
-        """Keys of the dead letters that there must be."""
-
-    def see(self, event: Event, record: Record, topic: str) -> None:
-        """A record was appended."""
-        if event.code:
-            self.codes.setdefault(event.code, Counts()).add(event, record.timestamp)
-        else:
-            self.refused.add(f"{topic}:{event.source}:{record.offset}".encode())
+    skew_ms: int
+    buffer_s: float
 
 
 def draw(
     rng: Random, codes: list[str], outbreaks: list[Outbreak], length_s: float, sources: int, hole: int
 ) -> list[Event]:
-    """Background, outbreaks, and what producers do to us: bad, late, old, skewed and rolled up events."""
+    """What is written, in order."""
+    producers = [_Producer(rng.randrange(-400, 200), rng.choice((0, 0, 0.7))) for _ in range(3)]
     events = []
     for code in codes:
         per_s = rng.uniform(0.2, 0.5)
         at_s = rng.expovariate(per_s)
         while at_s < length_s:
-            events.append(_event(rng, at_s, code, rng.randrange(sources), hole, plain=False))
+            events.append(_event(rng, at_s, code, rng.choice(producers), plain=False))
             at_s += rng.expovariate(per_s)
     for outbreak in outbreaks:
         for i in range(round(outbreak.lasts_s * outbreak.per_s)):
             at_s = outbreak.begin_s + i / outbreak.per_s
-            events.append(_event(rng, at_s, outbreak.code, rng.randrange(sources), hole, plain=True))
+            events.append(_event(rng, at_s, outbreak.code, rng.choice(producers), plain=True))
+    events += [Event(rng.uniform(0, length_s), 0, rng.choice(BAD)) for _ in range(rng.randrange(6))]
     events += [
-        Event(rng.uniform(0, length_s), rng.randrange(sources), rng.choice(BAD))
-        for _ in range(rng.randrange(6))
+        replace(event, at_s=event.at_s + rng.uniform(0, 1)) for event in events if rng.random() < TWICE
     ]
-    return sorted(events, key=lambda event: event.at_s)
+    placed = [
+        replace(event, source=rng.randrange(sources), skip=_hole(rng, hole) if event.code else 0)
+        for event in events
+        if event.at_s < length_s
+    ]
+    return sorted(placed, key=lambda event: event.at_s)
 
 
-def _event(rng: Random, at_s: float, code: str, source: int, hole: int, plain: bool) -> Event:
-    ago_ms = rng.randrange(100)
+def _hole(rng: Random, most: int) -> int:
+    return rng.randrange(1, most) if most and rng.random() < 0.02 else 0
+
+
+def _event(rng: Random, at_s: float, code: str, producer: _Producer, plain: bool) -> Event:
+    ago_ms = rng.randrange(100) - producer.skew_ms
     if not plain:
         kind = rng.random()
         if kind < 0.03:
@@ -139,15 +109,11 @@ def _event(rng: Random, at_s: float, code: str, source: int, hole: int, plain: b
     if severity:
         value["severity"] = severity
     return Event(
-        at_s=at_s,
-        source=source,
+        at_s=at_s + rng.uniform(0, producer.buffer_s),
+        source=0,
         value=orjson.dumps(value),
-        skip=rng.randrange(1, hole) if hole and rng.random() < 0.02 else 0,
         code=code,
-        severity=severity or _registry.get(code).severity,
+        severity=severity,
         count=count,
         occurred_ms=occurred_ms,
     )
-
-
-_registry = Registry()

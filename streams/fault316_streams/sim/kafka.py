@@ -28,9 +28,11 @@ class Log:
 
     def __init__(self, start: int = 0) -> None:
         self.start = start
+        """Where it begins for those who read."""
         self.end = start
         """The offset of the next record."""
         self.records: list[Record] = []
+        """All there ever were, the deleted ones too."""
 
     def append(self, value: bytes | None, key: bytes | None = None, skip: int = 0) -> Record:
         """Put a record at the end, after a hole of `skip` offsets."""
@@ -158,6 +160,8 @@ class Kafka(Server):
         self.changelog = [Log() for _ in range(partials)]
         self.alerts = Log()
         self.dead_letters = Log()
+        self.told_lost: list[tuple[int, int, int]] = []
+        """What intakes reported as lost: source partition, first offset, where they went on."""
         self.intakes = Group(sources, session_s, rng)
         self.detectors = Group(partials, session_s, rng)
 

@@ -57,8 +57,9 @@ class Host:
         self.requests = 0
         """Asked so far; crashes are aimed at one of them."""
         self.doom: dict[int, str] = {}
-        """Request → `before` or `after` it is done, the host crashes; `error`: it fails."""
-        self.on_doom: Callable[[str], None] = lambda _kind: None
+        """Request → which of `AIMED` faults happens to it."""
+        self.on_doom: Callable[[int], None] = lambda _request: None
+        """Told the moment it happens; stopping the host is left to whom it tells."""
         self.on_crash: Callable[[Host], None] = lambda _host: None
         self.failure: BaseException | None = None
         self._latency_s = latency_s
@@ -95,18 +96,23 @@ class Host:
         if not self.alive:
             return answer
         self.requests += 1
-        doom = self.doom.get(self.requests, "")
-        if doom:
-            self.on_doom("error" if doom == "error" else f"crash-{doom}")
-        if doom == "before":
-            self.crash()
-            return answer
-        if doom == "error" and fallible:
-            apply = _fails(apply, applied=self.rng.random() < 0.5)
+        request, doom = self.requests, self.doom.get(self.requests, "")
+        if doom and doom != "pause-after":
+            self.on_doom(request)
+        match doom:
+            case "crash-before":
+                self.crash()
+                return answer
+            case "error" if fallible:
+                apply = _fails(apply, applied=self.rng.random() < 0.5)
+            case "twice" if fallible:
+                apply = _twice(apply)
         known = self._lanes.get((server.name, lane))
         if known is None:
             known = self._lanes[server.name, lane] = _Lane(self, server)
-        known.put(_Request(0.0, apply, answer, doom == "after"))
+        known.put(_Request(0.0, apply, answer, doom == "crash-after"))
+        if doom == "pause-after":
+            self.on_doom(request)
         return answer
 
     def crash(self) -> None:
@@ -225,3 +231,13 @@ def _fails(apply: Callable[[], Any], applied: bool) -> Callable[[], Any]:
         raise KafkaConnectionError("simulated")
 
     return fail
+
+
+def _twice(apply: Callable[[], Any]) -> Callable[[], Any]:
+    """Done, but the answer was lost, and so the client tried again."""
+
+    def again() -> Any:
+        apply()
+        return apply()
+
+    return again

@@ -9,7 +9,7 @@ from fault316_streams.intake.stats import IntakeStats
 from fault316_streams.partial import FORMAT_VERSION, Partial, Progress, Tick, decode
 from fault316_streams.pipeline import Pipeline
 from fault316_streams.sim.adapters import BOOK
-from fault316_streams.sim.kafka import Log
+from fault316_streams.sim.kafka import Log, Record
 from fault316_streams.sim.network import EPOCH_MS
 from fault316_streams.sim.scenario import Scenario
 
@@ -35,20 +35,21 @@ def storms_of(alerts: list[StormAlert]) -> list[Storm]:
     return sorted(storms.values(), key=lambda storm: (storm.code, storm.opened_s))
 
 
-def reference(scenario: Scenario, logs: list[Log], until_s: float) -> list[Storm]:
-    """Read the logs as they were written."""
-    sources = [Source(p, log.start, BOOK.registry, IntakeStats()) for p, log in enumerate(logs)]
+def reference(scenario: Scenario, logs: list[Log], lost: dict[int, set[int]], until_s: float) -> list[Storm]:
+    """Read the logs as they were written, but for what was `lost`: offsets by source partition."""
+    kept = [[record for record in log.records if record.offset not in lost[p]] for p, log in enumerate(logs)]
+    sources = [Source(p, _first(records), BOOK.registry, IntakeStats()) for p, records in enumerate(kept)]
     pipelines = [Pipeline(p, BOOK, codes_max=scenario.codes_max) for p in range(scenario.partials)]
     alerts: list[StormAlert] = []
     read = [0] * len(logs)
     offset = 0
     for second in range(round(until_s)):
         wall_ms = EPOCH_MS + (second + 1) * 1_000
-        for p, log in enumerate(logs):
+        for p, records in enumerate(kept):
             begin = read[p]
-            while read[p] < len(log.records) and log.records[read[p]].timestamp < wall_ms:
+            while read[p] < len(records) and records[read[p]].timestamp < wall_ms:
                 read[p] += 1
-            sources[p].take(log.records[begin : read[p]])
+            sources[p].take(records[begin : read[p]])
             for partition, partial in _said(sources[p], wall_ms, scenario.partials):
                 offset += 1
                 alerts += pipelines[partition].feed(partial, offset).alerts
@@ -57,6 +58,10 @@ def reference(scenario: Scenario, logs: list[Log], until_s: float) -> list[Storm
             offset += 1
             alerts += pipeline.feed(Tick(FORMAT_VERSION, wall_ms, len(logs), progress), offset).alerts
     return storms_of(alerts)
+
+
+def _first(records: list[Record]) -> int:
+    return records[0].offset if records else 0
 
 
 def _said(source: Source, wall_ms: int, partitions: int) -> list[tuple[int, Partial]]:

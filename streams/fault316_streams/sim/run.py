@@ -10,7 +10,7 @@ from hashlib import blake2b
 import structlog
 
 from fault316_streams.sim import adapters, loop, scenario
-from fault316_streams.sim.check import wrong
+from fault316_streams.sim.check import Figures, check
 from fault316_streams.sim.scenario import Scenario
 from fault316_streams.sim.world import World
 
@@ -26,6 +26,7 @@ class Report:
     injected: Counter[str]
     """Faults by kind."""
     rebalances: int
+    figures: Figures
     digest: str
     """Of all that reached the logs: equal for equal runs."""
 
@@ -62,13 +63,13 @@ def play(drawn: Scenario) -> Report:
     try:
         world = loop.run(live())
     except loop.Deadlock as deadlock:
-        return Report(drawn, [f"deadlock: {deadlock}"], 0, Counter(), 0, "")
+        return Report(drawn, [f"deadlock: {deadlock}"], 0, Counter(), 0, Figures(), "")
     with adapters.installed(drawn, world.kafka):
-        found = list(wrong(world))
+        found, came = check(world)
     rebalances = world.kafka.intakes.rebalances + world.kafka.detectors.rebalances
     logs = [*world.kafka.partials, *world.kafka.changelog, world.kafka.alerts, world.kafka.dead_letters]
     digest = blake2b(repr([log.records for log in logs]).encode(), digest_size=8).hexdigest()
-    return Report(drawn, found, world.written, world.injected, rebalances, digest)
+    return Report(drawn, found, world.written, world.injected, rebalances, came, digest)
 
 
 def shrink(report: Report) -> Report:

@@ -1,38 +1,17 @@
 """What happens when: everything that a seed decides, as data, so that a failing case can be made smaller."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
+from fault316_streams.sim import faults
 from fault316_streams.sim.events import Outbreak
+from fault316_streams.sim.faults import LENGTH_S, Fault
 
-LENGTH_S: Final = 24.0
-"""In which events are written and faults happen."""
 CODES: Final = tuple(f"316-{name}-ERR" for name in ("A", "B", "C", "D", "E", "F", "G", "H"))
-ROLES: Final = ("intake", "detect")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that goes wrong."""
-
-    kind: str
-    at_s: float = 0.0
-    role: str = ""
-    slot: int = 0
-    for_s: float = 0.0
-    life: int = 0
-    """With `request`: which process in this slot, counted from its start."""
-    request: int = 0
-
-    def __str__(self) -> str:
-        where = f" {self.role} {self.slot}" if self.role else ""
-        when = (
-            f" at its request {self.request} in life {self.life}"
-            if self.request
-            else f" at {self.at_s:.2f} s"
-        )
-        return f"{self.kind}{where}{when}{f' for {self.for_s:.2f} s' if self.for_s else ''}"
+OVER_S: Final = 10.0
+"""After the last event of a storm, it has ended."""
+FOR_EVER_S: Final = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +24,7 @@ class Scenario:
     intakes: int
     detectors: int
     chunk_bits: int
+    chunk_codes_max: int
     hole: int
     """Offsets that a hole in the log may have; 0: none."""
     codes: tuple[str, ...]
@@ -58,33 +38,80 @@ class Scenario:
     """In the end all detectors are killed, and what new ones restore is judged."""
     outbreaks: tuple[Outbreak, ...]
     faults: tuple[Fault, ...]
+    silence_s: float = 30.0
+    """Unreported for so long, a source partition holds nothing back."""
+    kept_s: float = FOR_EVER_S
+    """A code without events for so long is forgotten, until the events end."""
+
+    @property
+    def limited(self) -> bool:
+        """Codes may have to be counted together, for want of a place."""
+        return self.codes_max <= len(CODES) or self.chunk_codes_max <= len(CODES)
+
+    @property
+    def forgets(self) -> bool:
+        """Codes may be forgotten."""
+        return self.kept_s < FOR_EVER_S
 
 
 def draw(seed: int) -> Scenario:
     """The scenario of a seed."""
     rng = Random(seed)  # noqa: S311 - a simulation, not a secret
     codes = CODES[: rng.choice((2, 3, 4, 8))]
+    many = len(codes) > 4
     intakes, detectors = rng.choice((1, 2, 2)), rng.choice((1, 2, 2))
     bits = rng.choice((2, 3, 4, 5, 6))
-    faults = sorted(_faults(rng, intakes, detectors), key=lambda fault: fault.at_s)
-    return Scenario(
+    outbreaks = tuple(_outbreaks(rng, codes))
+    over_s = max((outbreak.begin_s + outbreak.lasts_s for outbreak in outbreaks), default=0.0) + OVER_S
+    drawn = Scenario(
         seed=seed,
         sources=rng.choice((1, 2, 3)),
         partials=rng.choice((1, 2)),
         intakes=intakes,
         detectors=detectors,
         chunk_bits=bits,
+        chunk_codes_max=rng.choice((3, 1_024)) if many else 1_024,
         hole=rng.choice((0, 0, 3 << bits)),
         codes=codes,
-        codes_max=3 if len(codes) > 4 else 10_000,
+        codes_max=3 if many else 10_000,
         flush_ms=rng.choice((300, 600, 1_000)),
         checkpoint_s=rng.choice((0.5, 1.0, 3.0)),
         latency_s=rng.choice((0.01, 0.05, 0.3)),
         backlog_s=rng.choice((0.0, 0.0, 0.0, 15.0)),
         restart_all=rng.random() < 0.5,
-        outbreaks=tuple(_outbreaks(rng, codes)),
-        faults=tuple(faults),
+        outbreaks=outbreaks,
+        faults=_sorted(faults.draw(rng, intakes, detectors, over_s)),
     )
+    return _with_theme(rng, drawn, over_s)
+
+
+def _with_theme(rng: Random, drawn: Scenario, over_s: float) -> Scenario:
+    """What needs a scenario of its own, because it changes what must come out."""
+    match rng.randrange(10):
+        case 0:
+            # Said must be all of the storms, or judging without the silent partition would rightly differ.
+            spared = [fault for fault in drawn.faults if faults.spares_intakes(fault)]
+            silent = Fault("silent", over_s - OVER_S + 1, "intake", rng.randrange(2))
+            return replace(
+                drawn,
+                sources=rng.choice((2, 3)),
+                intakes=2,
+                silence_s=6.0,
+                faults=_sorted([*spared, silent]),
+            )
+        case 1:
+            lost = Fault(
+                "retention", rng.uniform(4, LENGTH_S - 5), for_s=rng.choice((0.0, rng.uniform(1, 4)))
+            )
+            drawn = replace(drawn, codes_max=10_000, chunk_codes_max=1_024)  # or what is lost is hard to tell
+            return replace(drawn, faults=_sorted([*drawn.faults, lost]))
+        case 2:
+            return replace(drawn, outbreaks=(), kept_s=rng.choice((4.0, 6.0)))
+    return drawn
+
+
+def _sorted(drawn: list[Fault]) -> tuple[Fault, ...]:
+    return tuple(sorted(drawn, key=lambda fault: fault.at_s))
 
 
 def _outbreaks(rng: Random, codes: tuple[str, ...]) -> list[Outbreak]:
@@ -92,37 +119,3 @@ def _outbreaks(rng: Random, codes: tuple[str, ...]) -> list[Outbreak]:
         Outbreak(code, rng.uniform(3, 14), rng.uniform(3, 5), rng.uniform(40, 60))
         for code in rng.sample(codes, rng.choice((0, 1, 1, 2)))
     ]
-
-
-def _faults(rng: Random, intakes: int, detectors: int) -> list[Fault]:
-    faults = []
-    for _ in range(rng.choice((0, 1, 2, 4, 8))):
-        role = rng.choice(ROLES)
-        slot = rng.randrange(intakes if role == "intake" else detectors)
-        at_s = rng.uniform(1, LENGTH_S)
-        match rng.randrange(12):
-            case 0:
-                faults.append(Fault("crash", at_s, role, slot))
-            case 1 | 2 | 3:
-                kind = rng.choice(("crash-before", "crash-after"))
-                faults.append(_aimed(rng, kind, role, slot))
-            case 4:
-                faults.append(_aimed(rng, "error", role, slot))
-            case 5 | 6:
-                faults.append(Fault("pause", at_s, role, slot, rng.uniform(0.5, 8)))
-            case 7:
-                faults.append(Fault("rebalance", at_s, role))
-            case 8:
-                faults.append(Fault("kafka-down", at_s, for_s=rng.uniform(0.5, 6)))
-            case 9:
-                faults.append(Fault("redis-down", at_s, for_s=rng.uniform(0.5, 8)))
-            case 10:
-                faults.append(Fault("redis-emptied", at_s))
-            case 11:
-                faults.append(Fault("clock-step", at_s, "intake", slot % intakes, rng.uniform(-0.4, 0.4)))
-    return faults
-
-
-def _aimed(rng: Random, kind: str, role: str, slot: int) -> Fault:
-    """At one request of one process: between any two steps."""
-    return Fault(kind, 0.0, role, slot, life=rng.choice((0, 0, 1)), request=round(2 ** rng.uniform(1, 8)))

@@ -6,18 +6,21 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from fault316_schemas import Topics
+from fault316_schemas import StormAlert, Topics, Transition
 from fault316_streams.detector import Detector
 from fault316_streams.intake.service import IntakeService
 from fault316_streams.sim import adapters
 from fault316_streams.sim.clients import SimConsumer
-from fault316_streams.sim.events import Event, Oracle
+from fault316_streams.sim.events import Event
 from fault316_streams.sim.events import draw as draw_events
+from fault316_streams.sim.faults import LENGTH_S
 from fault316_streams.sim.faust_runtime import SimFaust
-from fault316_streams.sim.kafka import Group, Kafka
+from fault316_streams.sim.inject import aim, inject
+from fault316_streams.sim.kafka import Kafka
 from fault316_streams.sim.network import Host
+from fault316_streams.sim.oracle import Oracle
 from fault316_streams.sim.redis import SharedView, SimRedis
-from fault316_streams.sim.scenario import LENGTH_S, Fault, Scenario
+from fault316_streams.sim.scenario import Scenario
 from fault316_streams.sinks.alerts import AlertTopic
 from fault316_streams.sinks.writer import ViewWriter
 
@@ -34,23 +37,27 @@ class World:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.oracle = Oracle()
+        self.oracle = Oracle(scenario, Topics().events)
         self.injected: Counter[str] = Counter()
         self.written = 0
         """Records of the events topic."""
         self.failures: list[BaseException] = []
         self.stuck = ""
         """What was still waited for when patience ran out."""
-        self._rng = rng = Random(scenario.seed ^ 0x316)  # noqa: S311 - a simulation
+        self.rng = rng = Random(scenario.seed ^ 0x316)  # noqa: S311 - a simulation
         self.kafka = Kafka(scenario.sources, scenario.partials, SESSION_S, Random(rng.random()))  # noqa: S311
         self.redis = SharedView()
         self.hosts: dict[tuple[str, int], Host] = {}
         self.runtimes: dict[int, SimFaust] = {}
         self._lives: Counter[tuple[str, int]] = Counter()
-        self._calm = False
+        self.calm = False
         """No more faults."""
+        self.intakes_away_until = 0.0
+        self.silent: Host | None = None
+        """An intake that hangs for good."""
+        self.deleted: dict[int, int] = {}
+        """By source partition, before which offset retention deleted everything."""
         self._settings = adapters.settings_of(scenario)
-        self._topic = Topics().events
         self._wanted = {("intake", i) for i in range(scenario.intakes)}
         self._wanted |= {("detect", i) for i in range(scenario.detectors)}
 
@@ -59,16 +66,20 @@ class World:
         loop = asyncio.get_running_loop()
         self._write_events(loop)
         for role, slot in sorted(self._wanted):
-            loop.call_at(self.scenario.backlog_s + self._rng.random(), self._start, role, slot)
+            loop.call_at(self.scenario.backlog_s + self.rng.random(), self._start, role, slot)
         for fault in self.scenario.faults:
             if not fault.request:
-                loop.call_at(fault.at_s, self._inject, fault)
+                loop.call_at(fault.at_s, inject, self, fault)
         await asyncio.sleep(LENGTH_S)
-        self._calm = True
+        self.calm = True
+        adapters.forget_no_more()
         for host in self.hosts.values():
             host.doom = {}
         await asyncio.sleep(CALM_S)
-        await self._until("the intakes to publish", self._published)
+        if self.silent:
+            await self._until("the storms to end without a silent partition", self._stormless)
+            self.silent.crash()
+        await self._until("the intakes to publish", self.published)
         await asyncio.sleep(6.0)  # ticks that say so; after a long flush the intake doubts for a while
         self._stop("intake")
         await self._until("the detectors to hear", self._heard)
@@ -84,23 +95,28 @@ class World:
         await asyncio.sleep(5 * VIEW_S)  # the view's next writes, after a backoff maybe
 
     def _write_events(self, loop: asyncio.AbstractEventLoop) -> None:
-        scenario, rng = self.scenario, self._rng
+        scenario, rng = self.scenario, self.rng
         events = draw_events(
             rng, list(scenario.codes), list(scenario.outbreaks), LENGTH_S, scenario.sources, scenario.hole
         )
-        for log in self.kafka.events:
+        for source, log in enumerate(self.kafka.events):
             log.start = log.end = rng.choice((0, rng.randrange(100)))
+            self.oracle.begin(source, log.start)
         for event in events:
             loop.call_at(event.at_s, self._write, event)
 
     def _write(self, event: Event) -> None:
         record = self.kafka.events[event.source].append(event.value, skip=event.skip)
         self.written += 1
-        self.oracle.see(event, record, self._topic)
+        self.oracle.see(event, record)
 
     def _start(self, role: str, slot: int) -> None:
         key = (role, slot)
         if key not in self._wanted or (key in self.hosts and self.hosts[key].alive):
+            return
+        loop = asyncio.get_running_loop()
+        if role == "intake" and loop.time() < self.intakes_away_until:
+            loop.call_at(self.intakes_away_until, self._start, role, slot)
             return
         life = self._lives[key]
         self._lives[key] += 1
@@ -108,12 +124,13 @@ class World:
         host = Host(f"{role}-{slot}.{life}", rng, self.scenario.latency_s)
         host.skew_ms = rng.randrange(-100, 100)
         host.on_crash = lambda crashed: self._crashed(role, slot, crashed)
-        if not self._calm:
-            aimed = (
-                f for f in self.scenario.faults if f.request and (f.role, f.slot, f.life) == (*key, life)
+        if not self.calm:
+            faults = (fault for fault in self.scenario.faults if fault.request)
+            aim(
+                self,
+                host,
+                [fault for fault in faults if (fault.role, fault.slot, fault.life) == (*key, life)],
             )
-            host.doom = {fault.request: fault.kind.removeprefix("crash-") for fault in aimed}
-            host.on_doom = lambda kind: self.injected.update([kind])
         self.hosts[key] = host
         if role == "intake":
             host.start(IntakeService(self._settings, adapters.BOOK.registry).run())
@@ -134,11 +151,12 @@ class World:
         if host.failure:
             self.failures.append(host.failure)
             host.failure = None
-        self._silent(host)
+        self.miss(host)
         loop = asyncio.get_running_loop()
-        loop.call_later(0.1 + 3 * self._rng.random(), self._start, role, slot)
+        loop.call_later(0.1 + 3 * self.rng.random(), self._start, role, slot)
 
-    def _silent(self, host: Host) -> None:
+    def miss(self, host: Host) -> None:
+        """Its heartbeats have stopped."""
         for group in (self.kafka.intakes, self.kafka.detectors):
             for member in group.members:
                 if member.host is host:
@@ -151,29 +169,6 @@ class World:
             if its == role:
                 host.crash()
 
-    def _inject(self, fault: Fault) -> None:
-        self.injected[fault.kind] += 1
-        host = self.hosts.get((fault.role, fault.slot))
-        match fault.kind:
-            case "kafka-down":
-                self.kafka.down_for(fault.for_s)
-            case "redis-down":
-                self.redis.down_for(fault.for_s)
-            case "redis-emptied":
-                self.redis.lose()
-            case "rebalance":
-                self._group(fault.role).rebalance()
-            case "crash" if host:
-                host.crash()
-            case "pause" if host:
-                host.pause_for(fault.for_s)
-                self._silent(host)
-            case "clock-step" if host:
-                host.skew_ms += round(fault.for_s * 1_000)
-
-    def _group(self, role: str) -> Group:
-        return self.kafka.intakes if role == "intake" else self.kafka.detectors
-
     async def _until(self, what: str, true: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SETTLE_S_MAX
@@ -183,15 +178,25 @@ class World:
                 return
             await asyncio.sleep(0.5)
 
-    def _published(self) -> bool:
-        ends = {source: log.end for source, log in enumerate(self.kafka.events)}
+    def published(self) -> bool:
+        """Whether all that was written has been said."""
+        said = self.said(lambda _host: True)
+        return all(said.get(source) == log.end for source, log in enumerate(self.kafka.events))
+
+    def said(self, of: Callable[[Host], bool]) -> dict[int, int]:
+        """By source partition up to where it has been said, and nothing waits; only by hosts that are `of` interest."""
         said = {}
         for member in self.kafka.intakes.members:
-            if member.host.alive and isinstance(member, SimConsumer):
+            if member.host.alive and of(member.host) and isinstance(member, SimConsumer):
                 for source in member.listener.sources.values():
                     if not (source.complete or source.letters) and source.said.upto == source.upto:
                         said[source.partition] = source.upto
-        return all(said.get(p) == end for p, end in ends.items())
+        return said
+
+    def _stormless(self) -> bool:
+        alerts = [StormAlert.from_json(record.value or b"") for record in self.kafka.alerts.records]
+        resolved = {alert.storm_id for alert in alerts if alert.transition is Transition.RESOLVED}
+        return all(alert.storm_id in resolved for alert in alerts)
 
     def _heard(self) -> bool:
         positions: dict[int, int] = {}
