@@ -5,7 +5,7 @@ import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -13,8 +13,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from fault316_streams.errors import Failure, Misuse
 from fault316_streams.health import Component, Status
+from fault316_streams.intake.reject import shown
 from fault316_streams.metrics import Metrics
 from fault316_streams.settings import WorkerSettings
+
+DETAIL_CHARS_MAX: Final = 1_000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -130,4 +133,5 @@ def _shown(status: Status) -> dict[str, Any]:
     since = (
         {} if status.since_s is None else {"since": datetime.fromtimestamp(status.since_s, UTC).isoformat()}
     )
-    return {"ready": status.ready, "detail": status.detail, **since, **status.facts}
+    # It may quote a server, which may quote anything.
+    return {"ready": status.ready, "detail": shown(status.detail, DETAIL_CHARS_MAX), **since, **status.facts}

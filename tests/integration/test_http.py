@@ -86,6 +86,16 @@ async def test_one_component_that_waits_makes_it_not_ready_and_says_for_what() -
         assert (await client.get("/healthz")).status == 200  # waiting is no reason to be restarted
 
 
+async def test_what_a_server_said_is_shown_on_one_line_without_secrets() -> None:
+    worker = Worker()
+    worker.parts[1].state = Status(
+        False, "waiting: no\x1b[2J\npassword=hunter2 redis://u:hunter2@h:1", since_s=0
+    )
+    async with served(worker) as client:
+        detail = (await (await client.get("/readyz")).json())["components"]["redis"]["detail"]
+    assert detail == "waiting: no\\x1b[2J\\npassword=[scrubbed] redis://u:[scrubbed]@h:1"
+
+
 async def test_a_metric_shows_for_how_long_each_part_waits() -> None:
     """As /readyz says, for alerts: 0 while it is ready."""
     worker = Worker()

@@ -84,7 +84,7 @@ def render(view: View) -> RenderableType:
     """The whole screen; made for 80 columns, and better with more."""
     if view.problem is None:
         return Group(header(view), table(view), storms(view))
-    problem = Panel(Text(view.problem), title="not current", title_align="left", border_style="red")
+    problem = Panel(plain(view.problem), title="not current", title_align="left", border_style="red")
     # What was seen last stays; but that there was no storm then is no news now.
     return Group(header(view), problem, table(view), *([storms(view)] if view.storms else []))
 
@@ -114,7 +114,9 @@ def table(view: View) -> RenderableType:
     ]
     for row in view.rows:
         lines.append(_line(*_cells(row, view.by), style="dim" if view.problem else ""))
-        lines.append(Text(row.title, style="dim", no_wrap=True, overflow="ellipsis"))
+        title = plain(row.title, "dim")
+        title.no_wrap, title.overflow = True, "ellipsis"
+        lines.append(title)
     return Padding(Group(*lines), (1, 1))
 
 
@@ -137,7 +139,7 @@ def _cells(row: Row, by: str) -> list[RenderableType]:
         for window in SHOWN_WINDOWS
     ]
     return [
-        Text(row.rates.code, style=hue or "bold"),
+        plain(row.rates.code, hue or "bold"),
         *numbers,
         Text(rate(row.rates.baseline), style="dim"),
         state(row.rates.state),

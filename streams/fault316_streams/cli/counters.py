@@ -82,7 +82,7 @@ def table(found: Sequence[Counter], now: datetime) -> RenderableType:
     grid.add_column("last seen", justify="right", no_wrap=True, style="dim")
     for counter, cells in rows:
         shown = [_number(cell) for cell, total in zip(cells, sums, strict=True) if total]
-        grid.add_row(counter.code, *shown, ago(counter.last_seen, now))
+        grid.add_row(plain(counter.code), *shown, ago(counter.last_seen, now))
     return grid
 
 
@@ -110,7 +110,7 @@ def panel(detail: Detail, info: CodeInfo, now: datetime) -> RenderableType:
     body = Group(rows) if detail.storm is None else Group(rows, "", alert_row(detail.storm))
     return Panel(
         body,
-        title=f"[bold]{c.code}[/]  {info.title}",
+        title=Text.assemble(plain(c.code, "bold"), "  ", plain(info.title)),
         title_align="left",
         border_style="red" if detail.storm else "dim",
         padding=(1, 2),

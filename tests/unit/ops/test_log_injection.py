@@ -8,10 +8,15 @@ import pytest
 import structlog
 from rich.console import Console
 
+from fault316 import Counter, Rates, Severity, State
+from fault316_schemas import Registry
 from fault316_schemas.alert import StormAlert
 from fault316_schemas.export import SOURCE
 from fault316_streams import logs
 from fault316_streams.cli._show import alert_row
+from fault316_streams.cli._top_view import Row, View, render
+from fault316_streams.cli.counters import Detail, panel, table
+from unit.cli.screen import NOON, screen
 
 HOSTILE = "x\x1b[2J\x9b31m\r\n12:00:00 [info     ] paid\u2028[red]\u202e password=hunter2"
 
@@ -58,3 +63,19 @@ def test_an_alert_of_anybody_is_shown_as_text() -> None:
     Console(file=stream, width=200).print(alert_row(alert))
     assert stream.getvalue().replace("\n", "").isprintable()
     assert "[red]" in stream.getvalue()
+
+
+def test_what_anybody_wrote_to_redis_or_a_policy_is_shown_as_text() -> None:
+    """Workers write neither, but whoever may write there could."""
+    counted = Counter(HOSTILE, 5, dict.fromkeys(Severity, 0), 0, 0, NOON, NOON)
+    rates = Rates(HOSTILE, {"10s": 5.5, "1m": 2.0, "5m": 1.0}, 0.25, State.STORM)
+    info = Registry().get("316-A").model_copy(update={"title": HOSTILE, "runbook": HOSTILE})
+    row = Row(rates, HOSTILE, 1.0, [])
+    for shown in (
+        table([counted], NOON),
+        panel(Detail(counted, rates, [], None), info, NOON),
+        render(View(NOON, "1m", [row], 1, [], problem=HOSTILE)),
+    ):
+        text = screen(shown)
+        assert text.replace("\n", "").isprintable()
+        assert "[red]" in text
