@@ -241,8 +241,32 @@ def test_a_worker_with_a_wrong_setting_waits_and_says_for_what(
     with Workers(tmp_path) as workers:
         worker = workers.start(settings, sasl_password=password)
         until(lambda: SAYS[what][0] in worker.waits_for("kafka"))
+        assert "hunter2" not in str(worker.readyz())
         assert worker.stop() == 0
         assert SAYS[what][0] in worker.log.read_text()
+        assert "hunter2" not in worker.log.read_text()
+
+
+def test_a_worker_with_a_wrong_redis_password_counts_and_says_what_to_check(
+    secured: Secured, tmp_path: Path
+) -> None:
+    """Redis is only a view: it waits for that alone."""
+    wrong_url = secured.redis.url("worker", "hunter2-wrong")
+    with Workers(tmp_path) as workers:
+        worker = workers.start(
+            secured.settings("worker", redis_url=wrong_url), sasl_password=secured.passwords["worker"]
+        )
+        until(lambda: "password" in worker.waits_for("redis"))
+        assert "FAULT316_REDIS_URL" in worker.waits_for("redis")
+        until(
+            lambda: (
+                [name for name, part in worker.readyz()["components"].items() if not part["ready"]]
+                == ["redis"]
+            )
+        )
+        assert "hunter2" not in str(worker.readyz())
+        assert worker.stop() == 0
+        assert "waiting for redis" in worker.log.read_text()
         assert "hunter2" not in worker.log.read_text()
 
 
