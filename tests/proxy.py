@@ -54,6 +54,8 @@ class Proxy:
         """Connections so far."""
         self.passed = [0, 0]
         """Bytes to the server and to the client."""
+        self.dropped = 0
+        """Bytes of replies."""
         self._target_port = target_port
         self._tls = tls
         self._line = PLAIN
@@ -148,7 +150,12 @@ class Proxy:
                 end.transport.abort()
 
     async def _pass_on(
-        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, connection: _Connection, *, reply: bool
+        self,
+        source: asyncio.StreamReader,
+        target: asyncio.StreamWriter,
+        connection: _Connection,
+        *,
+        reply: bool,
     ) -> None:
         """One direction, until its source ends."""
         due: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(WAITING_CHUNKS_MAX)
@@ -176,6 +183,7 @@ class Proxy:
                 await self._squeeze(len(data), reply)
             if reply and self._line.drops_replies:
                 connection.lossy = True
+                self.dropped += len(data)
                 continue
             target.write(data)
             self.passed[reply] += len(data)
