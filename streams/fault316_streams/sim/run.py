@@ -46,9 +46,8 @@ class Failed(AssertionError):  # noqa: N818 - named for what happened
 
 def simulate(runs: int, seed: int) -> Iterator[Report]:
     """Run the scenarios of `runs` seeds from `seed` on."""
-    with _quiet():
-        for each in range(seed, seed + runs):
-            yield play(scenario.draw(each))
+    for each in range(seed, seed + runs):
+        yield play(scenario.draw(each))
 
 
 def play(drawn: Scenario) -> Report:
@@ -61,10 +60,11 @@ def play(drawn: Scenario) -> Report:
         return world
 
     try:
-        world = loop.run(live())
+        with _quiet():
+            world = loop.run(live())
     except loop.Deadlock as deadlock:
         return Report(drawn, [f"deadlock: {deadlock}"], 0, Counter(), 0, Figures(), "")
-    with adapters.installed(drawn, world.kafka):
+    with _quiet(), adapters.installed(drawn, world.kafka):
         found, came = check(world)
     rebalances = world.kafka.intakes.rebalances + world.kafka.detectors.rebalances
     logs = [*world.kafka.partials, *world.kafka.changelog, world.kafka.alerts, world.kafka.dead_letters]
@@ -74,16 +74,15 @@ def play(drawn: Scenario) -> Report:
 
 def shrink(report: Report) -> Report:
     """The same failure with as few faults as it needs: each is left out in turn, as long as it still fails."""
-    with _quiet():
-        smaller = True
-        while smaller:
-            smaller = False
-            for fault in report.scenario.faults:
-                rest = tuple(other for other in report.scenario.faults if other is not fault)
-                tried = play(replace(report.scenario, faults=rest))
-                if tried.wrong:
-                    report, smaller = tried, True
-                    break
+    smaller = True
+    while smaller:
+        smaller = False
+        for fault in report.scenario.faults:
+            rest = tuple(other for other in report.scenario.faults if other is not fault)
+            tried = play(replace(report.scenario, faults=rest))
+            if tried.wrong:
+                report, smaller = tried, True
+                break
     return report
 
 
