@@ -176,6 +176,5 @@ def counted(view: OtherView) -> Counter[str]:
         some = codes[begin : begin + 1_000]
         for code in some:
             pipe.hget(f"{view.prefix}counter:{{{code}}}", "total")
-        # A code is listed a moment before it has its counter.
-        totals.update({code: int(total or 0) for code, total in zip(some, pipe.execute(), strict=True)})
+        totals.update(dict(zip(some, map(int, pipe.execute()), strict=True)))
     return totals

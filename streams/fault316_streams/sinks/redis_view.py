@@ -52,8 +52,8 @@ class RedisView:
         calls = chain(
             map(self._claim, owned),
             chain.from_iterable(map(self._alert, alerts)),
-            self._codes(codes),
             chain.from_iterable(map(self._code, codes)),
+            self._codes(codes),  # after the counters: who finds a code listed finds its counter
         )
         try:
             answers = await run(self._redis, calls)
