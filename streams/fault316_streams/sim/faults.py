@@ -76,6 +76,25 @@ def spares_intakes(fault: Fault) -> bool:
     return fault.role == "detect" or fault.kind.startswith("redis")
 
 
+def zombies(rng: Random) -> list[Fault]:
+    """Two detectors, stopped at a request while partitions move; late, so that nothing written afterwards heals it."""
+    faults = [Fault("rebalance", rng.uniform(4, LENGTH_S - 1), "detect") for _ in range(rng.randrange(2, 6))]
+    for _ in range(rng.randrange(2, 6)):
+        kind = rng.choice(("pause-before", "pause-after"))
+        slot, request = rng.randrange(2), rng.randrange(60, 260)
+        faults.append(Fault(kind, role="detect", slot=slot, for_s=rng.uniform(3.5, 8), request=request))
+    return faults
+
+
+def early_crashes(rng: Random, detectors: int) -> list[Fault]:
+    """Of detectors, among the first things that they write."""
+    return [
+        Fault(rng.choice(AIMED[:2]), role="detect", slot=slot, life=life, request=rng.randrange(5, 60))
+        for slot in range(detectors)
+        for life in range(2)
+    ]
+
+
 def _aimed(rng: Random, kind: str, role: str, slot: int) -> Fault:
     """At one request of one process: between any two steps. A pause is longer than a session lasts."""
     for_s = rng.uniform(3.5, 8) if kind.startswith("pause") else 0.0

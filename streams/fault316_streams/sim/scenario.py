@@ -87,7 +87,7 @@ def draw(seed: int) -> Scenario:
 
 def _with_theme(rng: Random, drawn: Scenario, over_s: float) -> Scenario:
     """What needs a scenario of its own, because it changes what must come out."""
-    match rng.randrange(10):
+    match rng.randrange(12):
         case 0:
             # Said must be all of the storms, or judging without the silent partition would rightly differ.
             spared = [fault for fault in drawn.faults if faults.spares_intakes(fault)]
@@ -107,6 +107,13 @@ def _with_theme(rng: Random, drawn: Scenario, over_s: float) -> Scenario:
             return replace(drawn, faults=_sorted([*drawn.faults, lost]))
         case 2:
             return replace(drawn, outbreaks=(), kept_s=rng.choice((4.0, 6.0)))
+        case 3:
+            # Partitions that come and go between two detectors, which are stopped in the middle of what they write.
+            return replace(drawn, detectors=2, restart_all=True, faults=_sorted(faults.zombies(rng)))
+        case 4:
+            # Codes that find no place while those that have one are written for the first time.
+            crashes = faults.early_crashes(rng, drawn.detectors)
+            return replace(drawn, codes=CODES, codes_max=3, faults=_sorted([*drawn.faults, *crashes]))
     return drawn
 
 
