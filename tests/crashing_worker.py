@@ -50,6 +50,9 @@ INTAKE: Final = {
     "chunks are committed": Point("after", Flusher, "commit", 1),
 }
 DETECT: Final = {
+    # First: a storm is waited for, and its alert is not to take more lives than two.
+    "an alert is pending and to be sent": Point("before", AlertTopic, "send", 2),
+    "an alert is sent and pending still": Point("after", AlertTopic, "send", 2),
     "states are to be restored": Point("before", Detector, "_restore", 3),
     "states are restored": Point("after", Detector, "_restore", 3),
     "states are to be written": Point("before", CodeTable, "write", 3),
@@ -57,8 +60,6 @@ DETECT: Final = {
     "states are acknowledged, partials not": Point("after", CodeTable, "write", 3),
     "partials are acknowledged to Faust": Point("after", Detector, "_checkpoint", 2),
     "Faust has committed": Point("after", FaustConsumer, "_commit", 1),
-    "an alert is pending and to be sent": Point("before", AlertTopic, "send", 2),
-    "an alert is sent and pending still": Point("after", AlertTopic, "send", 2),
     "the view is to be written": Point("before", RedisView, "write", 5),
     "the view is written": Point("after", RedisView, "write", 5),
 }

@@ -17,10 +17,15 @@ SILENCE_LIMIT_MS: Final = 30_000
 """A source partition that nobody has reported on for this long no longer holds `low_s` back: three session
 timeouts. An ownerless partition delays the end of a storm by this much, never its warning."""
 
+PAUSE_MS_MAX: Final = 5_000
+"""What a pause between two messages adds to silence, at most: the longest flush interval. In a longer one all intakes
+were away. Then nobody could report, and the first one back has not all of its partitions at once."""
+
 
 class _Source(msgspec.Struct):
     time_ms: int
     heard_ms: int
+    """On the clock of `Timeline._spoken_ms`."""
 
 
 class Timeline:
@@ -29,16 +34,18 @@ class Timeline:
     def __init__(self) -> None:
         self._sources: dict[int, _Source] = {}
         self._partitions = 0
-        self._first_heard_ms = 0
         self._wall_ms = 0
+        self._spoken_ms = 0
+        """For how long somebody has been reporting."""
         self.high_s = 0
         self.low_s = 0
         """0 until every partition has been heard of, or the silence limit has run out."""
 
     def hear(self, message: Partial | Tick) -> None:
         """Move on by what a message says of its source partitions."""
+        pause_ms = message.wall_ms - (self._wall_ms or message.wall_ms)
+        self._spoken_ms += min(max(0, pause_ms), PAUSE_MS_MAX)
         self._wall_ms = max(self._wall_ms, message.wall_ms)
-        self._first_heard_ms = self._first_heard_ms or message.wall_ms
         if isinstance(message, Tick):
             self._partitions = message.partitions
             for partition, progress in message.progress.items():
@@ -51,10 +58,10 @@ class Timeline:
         time_ms = wall_ms if caught_up else log_ms
         source = self._sources.get(partition)
         if source is None:
-            self._sources[partition] = _Source(time_ms, wall_ms)
+            self._sources[partition] = _Source(time_ms, self._spoken_ms)
         else:
             source.time_ms = max(source.time_ms, time_ms)
-            source.heard_ms = max(source.heard_ms, wall_ms)
+            source.heard_ms = self._spoken_ms
         self.high_s = max(self.high_s, time_ms // 1_000)
 
     def _lower(self) -> None:
@@ -62,8 +69,8 @@ class Timeline:
         times = []
         for partition in range(self._partitions):
             source = self._sources.get(partition)
-            heard_ms = source.heard_ms if source else self._first_heard_ms
-            if self._wall_ms - heard_ms > SILENCE_LIMIT_MS:
+            heard_ms = source.heard_ms if source else 0
+            if self._spoken_ms - heard_ms > SILENCE_LIMIT_MS:
                 continue
             if source is None:
                 return

@@ -38,10 +38,22 @@ def test_a_silent_partition_holds_ends_back_for_the_silence_limit_only() -> None
     """After 30 s without a word from anyone it no longer counts."""
     timeline = Timeline()
     timeline.hear(tick(T, p0=(T, True), p1=(T, True)))
-    timeline.hear(tick(T + 30, p0=(T, True)))
+    for second in range(1, 31):
+        timeline.hear(tick(T + second, p0=(T, True)))
     assert timeline.low_s == T - 1
     timeline.hear(tick(T + 31, p0=(T, True)))
     assert timeline.low_s == T + 30
+
+
+def test_when_nobody_spoke_no_partition_was_silent() -> None:
+    """All intakes were away; the first one back has one of the partitions so far, and read that further than others.
+
+    A storm would end on a quarter of its counts, and begin again when the rest is heard.
+    """
+    timeline = Timeline()
+    timeline.hear(tick(T, p0=(T - 10, False), p1=(T - 60, False)))
+    timeline.hear(tick(T + 70, p0=(T - 10, False)))
+    assert timeline.low_s == T - 61
 
 
 def test_time_never_runs_backwards() -> None:
