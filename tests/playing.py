@@ -11,7 +11,7 @@ from fault316_streams.sim import Failed, Summary, shrink, simulate
 
 RUNS: Final = int(os.environ.get("SIMULATION_RUNS", "2000"))
 SEED: Final = int(os.environ.get("SIMULATION_SEED", "1"))
-PARTS: Final = 4
+PARTS: Final = 8
 KINDS_MIN: Final = 12
 """Kinds of faults that a part must have injected; there are 17."""
 
