@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import pytest
-
 from fault316_streams.embedded import Embedded
 from fault316_streams.settings import WorkerSettings
 from support import until
@@ -22,7 +20,6 @@ LINES_PER_S_MAX: Final = 10
 """That a waiting worker logs; one or two are usual, of a tight loop there are hundreds."""
 
 
-@pytest.mark.timeout(400)
 def test_a_broker_that_was_away_for_a_minute_costs_nothing(
     pair: Embedded,
     fragile: WorkerSettings,
