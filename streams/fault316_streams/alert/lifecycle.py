@@ -53,7 +53,7 @@ def advance(
         state.storm_id = f"{code}@{_instant(verdict.at_s):%Y%m%dT%H%M%SZ}"
         state.started_s = verdict.started_s
         state.sequence = 0
-        state.before = window.total - _events_since(window, verdict)
+        state.before = window.total - _events_from(window, verdict.started_s)
     state.sequence += 1
     alert = _alert(state, verdict, window, code, registry)
     state.latest = alert.to_json()
@@ -89,7 +89,7 @@ def _alert(
         baseline_per_s=round(verdict.baseline_per_s, 6),
         factor=round(min(FACTOR_MAX, verdict.observed_per_s / baseline), 1),
         score=round(verdict.score, 1),
-        events=max(0, window.total - state.before),
+        events=max(0, window.total - state.before - _events_from(window, verdict.at_s + 1)),
         peak_per_s=round(verdict.peak_per_s, 3),
         users=window.recent.users(verdict.started_s),
         facets=Facets(**{name: _top(window.recent.facet(name)) for name in FACETS}),
@@ -117,8 +117,9 @@ def _top(values: dict[str, int]) -> list[FacetValue]:
     ]
 
 
-def _events_since(window: WindowState, verdict: Verdict) -> int:
-    return window.panes.between(verdict.started_s, verdict.at_s + 1)
+def _events_from(window: WindowState, second: int) -> int:
+    """All that are known: in a backlog, a chunk tells of more than what is judged."""
+    return window.panes.between(second, window.last_ms // 1_000 + 1)
 
 
 def _instant(second: int) -> datetime:
