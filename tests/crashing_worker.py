@@ -1,8 +1,9 @@
-"""A worker that kills itself at a named point. Imported as `crashing_worker`, and run as a program:
+"""A worker that kills or stops itself at a named point. Imported as `crashing_worker`, and run as a program:
 
     python crashing_worker.py <point> <n> [options of `fault316 worker`]
 
-It is the worker as it is; only the function of that point is wrapped, in this process, and its n-th call is the end.
+It is the worker as it is; only the function of that point is wrapped, in this process, and its n-th call is the end:
+SIGKILL, or SIGSTOP at those of `PAUSES`.
 """
 
 import inspect
@@ -64,6 +65,8 @@ DETECT: Final = {
     "the view is written": Point("after", RedisView, "write", 5),
 }
 
+PAUSES: Final = {"tables are recovered": Point("before", FaustConsumer, "seek_to_committed", 1)}
+
 
 class CrashingWorker(WorkerProcess):
     """A `WorkerProcess` whose first two options are the point and the number of the call."""
@@ -71,18 +74,18 @@ class CrashingWorker(WorkerProcess):
     command: ClassVar[list[str]] = [sys.executable, __file__]
 
 
-def crash_at(point: Point, nth: int) -> None:
-    """Wrap the point's function: its n-th call is this process's end."""
+def end_at(point: Point, nth: int, how: signal.Signals) -> None:
+    """Wrap the point's function: its n-th call is this process's end, or rest."""
     calls, function = count(1), getattr(point.owner, point.function)
 
     @contextmanager
     def perhaps_the_last() -> Iterator[None]:
         last = next(calls) == nth
         if last and point.when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), how)
         yield
-        if last:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if last and point.when == "after":
+            os.kill(os.getpid(), how)
 
     setattr(point.owner, point.function, _wrapped(function, perhaps_the_last))
 
@@ -103,6 +106,7 @@ def _wrapped(function: Callable[..., Any], around: Callable[[], Any]) -> Callabl
 
 if __name__ == "__main__":
     name, nth, *options = sys.argv[1:]
-    crash_at((INTAKE | DETECT)[name], int(nth))
+    how = signal.SIGSTOP if name in PAUSES else signal.SIGKILL
+    end_at((INTAKE | DETECT | PAUSES)[name], int(nth), how)
     sys.argv = ["fault316", "worker", *options]
     main()

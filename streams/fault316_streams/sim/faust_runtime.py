@@ -152,15 +152,16 @@ class SimFaust:
                     continue  # we are told of the rebalance soon
 
     async def _recover(self) -> dict[int, int]:
-        for partition in sorted(self._partitions):
-            await self.table.recover(partition)
-        partitions = sorted(self._partitions)
-        committed = self._group.committed
-        return await self.host.ask(
+        """Positions first, tables then: see `faust_consumer`."""
+        partitions, committed = sorted(self._partitions), self._group.committed
+        positions: dict[int, int] = await self.host.ask(
             self._kafka,
             "group",
             lambda: {p: committed.get(p, self._kafka.partials[p].start) for p in partitions},
         )
+        for partition in partitions:
+            await self.table.recover(partition)
+        return positions
 
     async def _hear_some(self, generation: int) -> None:
         wanted = dict(self.positions)
