@@ -18,13 +18,13 @@ from fault316 import AlertFeed, AsyncCounters, Reporter, StormAlert
 from fault316_schemas import Transition
 from fault316_schemas.connection import LOCAL_ENV_FILE
 from fault316_streams.cli import demo_story
-from fault316_streams.worker_child import WorkerChild
 from fault316_streams.cli._demo_report import result_table, verdict_lines
 from fault316_streams.cli._edge import one_line_errors
 from fault316_streams.cli._show import alert_row
 from fault316_streams.cli._tidy import remove_topics_and_keys
 from fault316_streams.embedded import Local, Mode
 from fault316_streams.settings import WorkerSettings
+from fault316_streams.worker_child import WorkerChild
 
 POLICY: Final = Path(__file__).with_name("demo_policy.toml")
 COUNTED_LIMIT_S: Final = 20.0

@@ -86,12 +86,21 @@ def _bounded(world: World, owned: dict[int, Pipeline]) -> Iterator[str]:
                 yield f"{state.code}: {len(state.window.open)} open ranges, {len(state.alerts.pending)} pending"
 
 
+def _told(alert: StormAlert) -> tuple[object, ...]:
+    return alert.storm_id, alert.transition, alert.reason, alert.severity, alert.started_at
+
+
 def _transitions(alerts: list[StormAlert]) -> Iterator[str]:
-    """Each under one id, repeats identical; a storm's first mentions in the order of its life."""
+    """Each under one id; a storm's first mentions in the order of its life.
+
+    A repeat tells of the same transition. Its facets may differ: who was stopped while it told of an end, and lost
+    the partition, had heard of an event more or less by then than the new owner has.
+    """
     first: dict[str, StormAlert] = {}
     for alert in alerts:
-        if first.setdefault(alert.alert_id, alert) != alert:
-            yield f"{alert.alert_id} was sent with two contents"
+        known = first.setdefault(alert.alert_id, alert)
+        if _told(known) != _told(alert):
+            yield f"{alert.alert_id} was sent with two contents: {_told(known)} and {_told(alert)}"
     by_storm: dict[str, list[StormAlert]] = {}
     for alert in first.values():
         by_storm.setdefault(alert.storm_id, []).append(alert)
