@@ -188,7 +188,9 @@ class Trial:
         bodies: dict[str, dict[str, Any]] = {}
         for alert in self.alerts.alerts():
             known = bodies.setdefault(alert["alert_id"], alert)
-            same = all(known[name] == alert[name] for name in ("storm_id", "transition", "reason", "started_at"))
+            same = all(
+                known[name] == alert[name] for name in ("storm_id", "transition", "reason", "started_at")
+            )
             assert same, "an id stands for one transition"
         return list(bodies.values())
 

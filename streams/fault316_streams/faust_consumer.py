@@ -30,7 +30,6 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust has no types
         records, active = await super()._wait_next_records(timeout)
         return records, None if active is None else self._get_active_partitions()
 
-
     async def highwaters(self, *partitions: Any) -> Any:
         """The changelogs' ends, which each recovery asks for first."""
         self._resume_at = await self._thread.call_thread(self._positions)

@@ -90,6 +90,7 @@ def installed(scenario: Scenario, kafka: Kafka) -> Iterator[None]:
         (flush, "POLL_AGE_MS_MAX", 1_500),
         (flush, "RECENT_MS", 500),
         (flush, "PAUSE_MS_MIN", 3_000),
+        (flush, "HOT_CODES_MAX", scenario.hot_codes),
         # Three and a bit session timeouts, as in production.
         (publisher, "ACK_LIMIT_S", 10.0),
         (flush, "ACK_LIMIT_S", 10.0),

@@ -42,6 +42,8 @@ class Scenario:
     """Unreported for so long, a source partition holds nothing back."""
     kept_s: float = FOR_EVER_S
     """A code without events for so long is forgotten, until the events end."""
+    hot_codes: int = 64
+    """So many codes of a source partition are published between ticks; the others wait for one."""
 
     @property
     def limited(self) -> bool:
@@ -81,6 +83,7 @@ def draw(seed: int) -> Scenario:
         restart_all=rng.random() < 0.5,
         outbreaks=outbreaks,
         faults=_sorted(faults.draw(rng, intakes, detectors, over_s)),
+        hot_codes=1 if seed % 3 == 0 else 64,
     )
     return _with_theme(rng, drawn, over_s)
 

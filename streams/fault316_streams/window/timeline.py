@@ -4,7 +4,8 @@ A source partition's time is the intake's wall time while it has caught up, and 
 record read while it has not. So a storm that goes quiet ends, and a backlog is judged as if it were read live.
 
 Two times follow. `high_s`, the furthest partition: counts only grow, so a storm may open on what is known.
-`low_s`, which every partition has passed: only then is a count final enough to end a storm or to learn from.
+`low_s`, which every partition has passed: only then is a count final enough to end a storm or to learn from. Only
+ticks tell of that. A partial may be of the hot codes alone, while the others have not been told so far yet.
 """
 
 from typing import Final
@@ -49,23 +50,20 @@ class Timeline:
         if isinstance(message, Tick):
             self._partitions = message.partitions
             for partition, progress in message.progress.items():
-                self._reach(partition, message.wall_ms, progress.log_ms, progress.caught_up)
+                time_ms = message.wall_ms if progress.caught_up else progress.log_ms
+                source = self._reach(partition, time_ms)
+                source.time_ms = max(source.time_ms, time_ms)
             self._lower()
         else:
-            self._reach(message.partition, message.wall_ms, message.log_ms, message.caught_up)
+            self._reach(message.partition, message.wall_ms if message.caught_up else message.log_ms)
 
-    def _reach(self, partition: int, wall_ms: int, log_ms: int, caught_up: bool) -> None:
-        time_ms = wall_ms if caught_up else log_ms
-        source = self._sources.get(partition)
-        if source is None:
-            self._sources[partition] = _Source(time_ms, self._spoken_ms)
-        else:
-            source.time_ms = max(source.time_ms, time_ms)
-            source.heard_ms = self._spoken_ms
+    def _reach(self, partition: int, time_ms: int) -> _Source:
+        source = self._sources.setdefault(partition, _Source(0, 0))
+        source.heard_ms = self._spoken_ms
         self.high_s = max(self.high_s, time_ms // 1_000)
+        return source
 
     def _lower(self) -> None:
-        """Only ticks move `low_s`: they alone know of all partitions."""
         times = []
         for partition in range(self._partitions):
             source = self._sources.get(partition)

@@ -56,6 +56,16 @@ def test_when_nobody_spoke_no_partition_was_silent() -> None:
     assert timeline.low_s == T - 61
 
 
+def test_a_partial_makes_nothing_final() -> None:
+    """It may be of the hot codes alone: a storm of another ended on the counts of three partitions of four."""
+    timeline = Timeline()
+    timeline.hear(tick(T, p0=(T - 60, False), p1=(T - 60, False)))
+    timeline.hear(Partial(1, 0, 0, 5, (T - 30) * 1_000, T * 1_000, False, {}))
+    timeline.hear(Partial(1, 1, 0, 5, (T - 20) * 1_000, T * 1_000, False, {}))
+    timeline.hear(tick(T + 1, p0=(T - 59, False), p1=(T - 59, False)))
+    assert (timeline.high_s, timeline.low_s) == (T - 20, T - 60)
+
+
 def test_time_never_runs_backwards() -> None:
     """A new owner that is further behind, or whose clock is, moves nothing back."""
     timeline = Timeline()
