@@ -10,11 +10,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it has no _
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewTopic,
     ResourceType,
 )
 
 from fault316_streams.settings import WorkerSettings
 from other_client import OtherProducer, fault
+from support import until
 
 HOUR_S: Final = 3_600
 SHARE_NAMED: Final = 25
@@ -48,14 +50,15 @@ class Backlog:
 def write_backlog(settings: WorkerSettings, events: int, storms: list[PastStorm], upto_s: int) -> Backlog:
     """About so many events in the hour before `upto_s`, each with its own second as the broker's time.
 
-    A topic with the broker's time takes no other, so it has the writer's while this writes.
+    The events topic is made for it: one with the broker's time takes no other, so it has the writer's meanwhile.
     """
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    _made(admin, settings)
     backlog = Backlog(storms)
     calm_per_s = (events - sum(storm.lasts_s * storm.per_s for storm in storms)) // HOUR_S
     names = [f"316-CALM-{n}" for n in range(calm_per_s * 30 // SHARE_NAMED)] + [s.code for s in storms]
     head = {name: fault(name, at_s=0, host="node-7", user_id="u1").split(STAMP.encode()) for name in names}
     producer = OtherProducer(settings)
-    stamped(settings, "CreateTime")
     turn = 0
     for second in range(upto_s - HOUR_S, upto_s):
         codes = [names[(turn + n) % len(names)] for n in range(calm_per_s)]
@@ -69,18 +72,25 @@ def write_backlog(settings: WorkerSettings, events: int, storms: list[PastStorm]
             backlog.events[code] += 1
             backlog.minutes[code, second // 60] += 1
     producer.flush()
-    stamped(settings, "LogAppendTime")
+    _altered(admin, settings)
     return backlog
 
 
-def stamped(settings: WorkerSettings, kind: str) -> None:
-    """Whose time the records of the events topic get from now on."""
-    topic = ConfigResource(
-        ResourceType.TOPIC,
+def _made(admin: AdminClient, settings: WorkerSettings) -> None:
+    """Made with the writer's time, because a topic that is altered takes the other for a while yet."""
+    topic = NewTopic(
         settings.topics.events,
-        incremental_configs=[
-            ConfigEntry("message.timestamp.type", kind, incremental_operation=AlterConfigOpType.SET)
-        ],
+        settings.events_partitions,
+        config={"message.timestamp.type": "CreateTime", "retention.ms": "-1"},
     )
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    admin.create_topics([topic])[settings.topics.events].result(CONFIG_LIMIT_S)
+
+
+def _altered(admin: AdminClient, settings: WorkerSettings) -> None:
+    """As the worker wants it: the broker's time for what comes from now on."""
+    setting, value = "message.timestamp.type", "LogAppendTime"
+    entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ResourceType.TOPIC, settings.topics.events, incremental_configs=[entry])
     admin.incremental_alter_configs([topic])[topic].result(CONFIG_LIMIT_S)
+    plain = ConfigResource(ResourceType.TOPIC, settings.topics.events)
+    until(lambda: admin.describe_configs([plain])[plain].result(CONFIG_LIMIT_S)[setting].value == value)

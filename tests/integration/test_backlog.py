@@ -24,7 +24,7 @@ CLOSE_S: Final = 3
 
 @pytest.mark.timeout(1_800)
 async def test_the_storms_of_a_backlog_are_told_at_their_own_times(
-    topics: WorkerSettings,
+    settings: WorkerSettings,
     workers: Workers,
     record_property: Callable[[str, object], None],
     request: pytest.FixtureRequest,
@@ -38,10 +38,10 @@ async def test_the_storms_of_a_backlog_are_told_at_their_own_times(
         PastStorm("316-UPSTREAM-TIMEOUT", now_s - 10 * 60, lasts_s=180, per_s=40),
     ]
     began = time.monotonic()
-    backlog = write_backlog(topics, EVENTS_FULL if full else EVENTS, storms, upto_s=now_s)
+    backlog = write_backlog(settings, EVENTS_FULL if full else EVENTS, storms, upto_s=now_s)
     written = time.monotonic()
-    view, alerts = OtherView(topics), OtherConsumer(topics, topics.topics.alerts)
-    worker = workers.start(topics)
+    view, alerts = OtherView(settings), OtherConsumer(settings, settings.topics.alerts)
+    worker = workers.start(settings)
     with PeakMemory(worker) as memory:
         until(lambda: view.totals() == backlog.events, deadline_s=WORK_OFF_LIMIT_S, every_s=0.5)
         counted = time.monotonic()
