@@ -43,8 +43,22 @@ class Backlog:
     storms: list[PastStorm]
     events: Counter[str] = field(default_factory=Counter)
     """By code."""
-    minutes: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """By code and epoch minute."""
+    seconds: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """By code and epoch second."""
+
+    def between(self, code: str, begin_s: float, end_s: float) -> int:
+        """Events of a code from one second to another, both included."""
+        return sum(
+            n for (name, second), n in self.seconds.items() if name == code and begin_s <= second <= end_s
+        )
+
+    def minutes(self, code: str) -> Counter[int]:
+        """A code's events by epoch minute."""
+        minutes: Counter[int] = Counter()
+        for (name, second), n in self.seconds.items():
+            if name == code:
+                minutes[second // 60] += n
+        return minutes
 
 
 def write_backlog(settings: WorkerSettings, events: int, storms: list[PastStorm], upto_s: int) -> Backlog:
@@ -70,7 +84,7 @@ def write_backlog(settings: WorkerSettings, events: int, storms: list[PastStorm]
             before, after = head[code]
             producer.send(before + at + after, n % settings.events_partitions, timestamp=second * 1_000)
             backlog.events[code] += 1
-            backlog.minutes[code, second // 60] += 1
+            backlog.seconds[code, second] += 1
     producer.flush()
     _altered(admin, settings)
     return backlog

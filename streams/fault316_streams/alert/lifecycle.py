@@ -89,7 +89,7 @@ def _alert(
         baseline_per_s=round(verdict.baseline_per_s, 6),
         factor=round(min(FACTOR_MAX, verdict.observed_per_s / baseline), 1),
         score=round(verdict.score, 1),
-        events=max(0, window.total - state.before - _events_from(window, verdict.at_s + 1)),
+        events=_events(state, verdict, window),
         peak_per_s=round(verdict.peak_per_s, 3),
         users=window.recent.users(verdict.started_s),
         facets=Facets(**{name: _top(window.recent.facet(name)) for name in FACETS}),
@@ -115,6 +115,14 @@ def _top(values: dict[str, int]) -> list[FacetValue]:
         FacetValue(value=value, events=events, share=round(events / total, 3))
         for events, value in named[:FACET_VALUES_MAX]
     ]
+
+
+def _events(state: AlertState, verdict: Verdict, window: WindowState) -> int:
+    """From a storm's beginning up to its judgement."""
+    if verdict.started_s >= window.panes.cut_s:
+        return window.panes.between(verdict.started_s, verdict.at_s + 1)
+    # The seconds of its beginning are let go; what was known before it then is all there is to go by.
+    return max(0, window.total - state.before - _events_from(window, verdict.at_s + 1))
 
 
 def _events_from(window: WindowState, second: int) -> int:
