@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from fault316_schemas.event import CODE_CHARS_MAX, CODE_PATTERN, Instant, Layer, Severity
 
@@ -39,6 +39,13 @@ class Reason(StrEnum):
         later._name_ = later._value_ = value
         return later
 
+
+_ANY_REASON = {
+    "description": "Why; a later release may have more of them.",
+    "type": "string",
+    "examples": list(Reason),
+    "maxLength": REASON_CHARS_MAX,
+}
 
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """Finite, because JSON has no infinity: pydantic would write null, and no consumer could read it."""
@@ -85,7 +92,7 @@ class StormAlert(_Model):
     alert_id: str = Field(description="Deterministic; consumers drop repeats by it.")
     storm_id: str = Field(description="The same from opened to resolved; the record's key.")
     transition: Transition
-    reason: Reason
+    reason: Annotated[Reason, WithJsonSchema(_ANY_REASON)]
     code: Annotated[str, Field(pattern=CODE_PATTERN, max_length=CODE_CHARS_MAX)] = Field(
         description="What storms."
     )
