@@ -103,7 +103,7 @@ def installed(scenario: Scenario, kafka: Kafka) -> Iterator[None]:
             (module, "AIOKafkaProducer", partial(_Producer, kafka))
             for module in (publisher, dead_letters, alerts)
         ),
-        (session, "AIOKafkaConsumer", partial(_Consumer, kafka)),
+        (session, "LeanConsumer", partial(_Consumer, kafka)),
         (code_table, "token_hex", lambda _bytes: f"w{next(writers)}"),
         (detector, "Pipeline", partial(Pipeline, codes_max=scenario.codes_max)),
     ]

@@ -10,12 +10,11 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer
-
 from fault316_schemas import Registry
 from fault316_streams.intake.service.closing import close
 from fault316_streams.intake.service.dead_letters import DeadLetters
 from fault316_streams.intake.service.flush import Flusher
+from fault316_streams.intake.service.lean_consumer import LeanConsumer
 from fault316_streams.intake.service.publisher import Publisher
 from fault316_streams.intake.service.reader import Reader
 from fault316_streams.intake.service.status import IntakeState
@@ -38,7 +37,7 @@ class Session:
     ) -> None:
         self._state = state
         self._topic = settings.topics.events
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = LeanConsumer(
             **settings.kafka_options(),
             client_id="fault316-intake",
             group_id=settings.topics.intake_group,
