@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
@@ -18,6 +17,7 @@ from redis.retry import Retry
 
 from fault316 import _queries
 from fault316._queries import Query, Series
+from fault316._redis import ADVICE, place, words
 from fault316.errors import CountersUnavailable
 from fault316.views import Counter, Rates
 from fault316_schemas import Connection, StormAlert
@@ -190,9 +190,4 @@ class AsyncCounters:
 
 def unavailable(connection: Connection, error: RedisError) -> CountersUnavailable:
     """Where Redis should be (without its password), what it said, what to do."""
-    url = urlsplit(connection.redis_url.get_secret_value())
-    where = url.path if url.scheme == "unix" else f"{url.hostname}:{url.port or 6379}{url.path}"
-    return CountersUnavailable(
-        f"Redis at {where} does not serve the counters ({str(error) or type(error).__name__}): "
-        "check FAULT316_REDIS_URL, or start a local one with `fault316 up`"
-    )
+    return CountersUnavailable(f"{place(connection)} does not serve the counters ({words(error)}): {ADVICE}")

@@ -9,5 +9,9 @@ class KafkaUnavailable(Unavailable):
     """Kafka does not answer, or lacks a topic; raised when a client starts, not afterwards."""
 
 
-class CountersUnavailable(Unavailable):
+class RedisUnavailable(Unavailable):
+    """Redis does not answer, or refuses; raised when a feed starts, not afterwards."""
+
+
+class CountersUnavailable(RedisUnavailable):
     """Redis does not answer, or refuses the query. The counts themselves are safe in Kafka."""

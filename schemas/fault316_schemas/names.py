@@ -30,6 +30,11 @@ class Topics:
         return f"{self.prefix}events.dlq"
 
     @property
+    def alert_dead_letters(self) -> str:
+        """Alerts whose handler kept failing, as they were; key = storm id."""
+        return f"{self.prefix}alerts.dlq"
+
+    @property
     def intake_group(self) -> str:
         """Consumer group of the intake stage."""
         return f"{self.prefix}intake"
@@ -60,6 +65,11 @@ class Keys:
     def alerts(self) -> str:
         """stream: each alert once, field `alert` holds the JSON."""
         return f"{self.prefix}alerts"
+
+    @property
+    def alert_dead_letters(self) -> str:
+        """stream: alerts whose handler kept failing, field `alert` as it was, and why."""
+        return f"{self.prefix}alerts.dlq"
 
     def counter(self, code: str) -> str:
         """hash: total, P0…P3, late, skewed, first_seen, last_seen, version."""
