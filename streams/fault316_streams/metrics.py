@@ -157,7 +157,7 @@ class Metrics:
         )
         # Something holds up the loop: everything else is later by this much.
         self.loop_lag_seconds = self._histogram(
-            "fault316_loop_lag_seconds", "How late the event loop woke, once a second.", FLUSH_BUCKETS_S
+            "fault316_loop_lag_seconds", "How late the event loop woke, ten times a second.", FLUSH_BUCKETS_S
         )
         Info("fault316_build", "What runs here.", registry=self.registry).info({"version": version})
         ProcessCollector(registry=self.registry)
