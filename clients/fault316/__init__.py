@@ -8,7 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fault316._context import context
+    from fault316._process import close, flush, guard, init, report, report_exception
     from fault316.alerts import AlertFeed
+    from fault316.background import BackgroundReporter
     from fault316.counters import AsyncCounters, Counters
     from fault316.errors import CountersUnavailable, KafkaUnavailable, Unavailable
     from fault316.reporter import Reporter
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlertFeed",
     "AsyncCounters",
+    "BackgroundReporter",
     "Connection",
     "Counter",
     "Counters",
@@ -30,9 +34,19 @@ __all__ = [
     "State",
     "StormAlert",
     "Unavailable",
+    "close",
+    "context",
+    "flush",
+    "guard",
+    "init",
+    "report",
+    "report_exception",
 ]
 
 _HOMES = {
+    "fault316._context": ("context",),
+    "fault316._process": ("close", "flush", "guard", "init", "report", "report_exception"),
+    "fault316.background": ("BackgroundReporter",),
     "fault316.alerts": ("AlertFeed",),
     "fault316.counters": ("AsyncCounters", "Counters"),
     "fault316.errors": ("CountersUnavailable", "KafkaUnavailable", "Unavailable"),

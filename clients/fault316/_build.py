@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from fault316._exception import describe
 from fault316._text import attributes, name, text
-from fault316_schemas import FaultEvent, Layer, Resources, Severity, Trigger
+from fault316_schemas import FaultEvent, FaultException, Layer, Resources, Severity, Trigger
 
 
 class Details(TypedDict, total=False):
@@ -53,8 +53,13 @@ _NAMES = ("component", "endpoint", "user_id", "request_id", "trace_id", "span_id
 _PLAIN = ("severity", "count", "layer", "trigger", "duration_ms", "resources")
 
 
-def build(identity: Identity, code: str, details: Details) -> FaultEvent:
+def build(
+    identity: Identity, code: str, details: Details, described: FaultException | None = None
+) -> FaultEvent:
     """Make the event, without the secrets that its texts and attributes hold (see `fault316_schemas.scrub`).
+
+    Args:
+        described: the exception, where it was taken down before; else `details["exception"]` is.
 
     Raises:
         TypeError: a detail that there is not.
@@ -64,7 +69,8 @@ def build(identity: Identity, code: str, details: Details) -> FaultEvent:
     if unknown := given.keys() - Details.__annotations__.keys():
         raise TypeError(f"report() has no argument {min(unknown)!r}")
     exception = details.get("exception")
-    described = describe(exception) if exception is not None else None
+    if described is None and exception is not None:
+        described = describe(exception)
     message = details.get("message") or (described.message if described else None)
     extra = details.get("attributes")
     fields = {key: given[key] for key in _PLAIN if key in given}

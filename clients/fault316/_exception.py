@@ -2,7 +2,7 @@
 
 import hashlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from fault316._text import name, stacktrace, text
@@ -21,7 +21,7 @@ def describe(error: BaseException) -> FaultException:
     lines = traceback.format_exception(error)
     return FaultException(
         type=name(type_name(error)) or "Exception",
-        message=text(_message(error)),
+        message=text(message_of(error)),
         stacktrace=stacktrace("".join(lines)),
         fingerprint=fingerprint(error),
     )
@@ -29,12 +29,17 @@ def describe(error: BaseException) -> FaultException:
 
 def fingerprint(error: BaseException) -> str:
     """The same for the same cause: types and functions count; line numbers, paths and messages do not."""
-    digest = hashlib.sha256()
-    for link in _chain(error):
-        digest.update(f"{type_name(link)}\n".encode("utf-8", "replace"))
-        for frame in _frames(link.__traceback__):
-            digest.update(f"  {frame}\n".encode("utf-8", "replace"))
-    return digest.hexdigest()[:FINGERPRINT_CHARS]
+    return digest((type_name(link), _frames(link.__traceback__)) for link in chain(error))
+
+
+def digest(links: Iterable[tuple[str, Iterable[str]]]) -> str:
+    """The fingerprint of a chain of exceptions, each given by its type and its frames as `module:function`."""
+    sha = hashlib.sha256()
+    for kind, frames in links:
+        sha.update(f"{kind}\n".encode("utf-8", "replace"))
+        for frame in frames:
+            sha.update(f"  {frame}\n".encode("utf-8", "replace"))
+    return sha.hexdigest()[:FINGERPRINT_CHARS]
 
 
 def type_name(error: BaseException) -> str:
@@ -43,14 +48,16 @@ def type_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _message(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """What it says of itself."""
     try:
         return str(error)
     except Exception:  # a broken __str__ must not hide the fault that is being reported
         return "<the exception has no text: its __str__ failed>"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception, then what it came from, at most `CHAIN_MAX`."""
     link: BaseException | None = error
     for _ in range(CHAIN_MAX):
         if link is None:

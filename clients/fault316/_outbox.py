@@ -2,6 +2,7 @@
 
 It never loses count. Each record that was offered is `pending`, then `sent` or `dropped`; while Kafka is
 away records wait, up to `BUFFER_BYTES_MAX`, and what does not fit any more is dropped, counted and logged.
+A record counts for the faults that it stands for: 1, unless the caller gives it another weight.
 """
 
 import asyncio
@@ -47,21 +48,25 @@ class Loss(StrEnum):
     PRODUCER = "the producer is replaced"
 
 
+Weighed = tuple[bytes, int]
+"""A record and how many faults it counts for."""
+
+
 class Outbox:
     """Records on their way to `topic`. Belongs to one event loop; `start` before use, `close` after it."""
 
     def __init__(self, connection: Connection, topic: str, *, bytes_max: int = BUFFER_BYTES_MAX) -> None:
         self.sent = 0
-        """Records that Kafka has acknowledged."""
+        """Faults that Kafka has acknowledged."""
         self.dropped = 0
-        """Records that were given up: no room, too large, refused, or not delivered when closed."""
+        """Faults that were given up: no room, too large, refused, or not delivered when closed."""
         self.pending = 0
-        """Records taken and not settled yet."""
+        """Faults taken and not settled yet."""
         self._connection = connection
         self._topic = topic
         self._bytes_max = bytes_max
         self._bytes_held = 0
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[Weighed] = deque()
         self._queued_bytes = 0
         self._filled = asyncio.Event()
         self._settled = asyncio.Event()
@@ -74,40 +79,57 @@ class Outbox:
     async def start(self, timeout_s: float) -> None:
         """Connect. Raises KafkaUnavailable after `timeout_s`."""
         await self._connect(timeout_s)
+        self.start_unconnected()
+
+    def start_unconnected(self) -> None:
+        """Take records from now on and connect in the background, however long that takes."""
         self._pump_task = asyncio.create_task(self._pump(), name="fault316-outbox")
 
     async def put(self, record: bytes, wait_s: float) -> bool:
         """Take a record; True if it is pending, False if it was dropped. Waits only where the buffer is full."""
+        if self._pump_task is not None and len(record) <= RECORD_BYTES_MAX and not self._fits(record):
+            await self._until(lambda: self._fits(record), wait_s)
+            if self._pump_task is None:
+                return self._drop(1, Loss.NOT_SENDING, "closed while it waited for room")
+        return self.offer(record)
+
+    def offer(self, record: bytes, weight: int = 1) -> bool:
+        """Take a record that counts for `weight` faults, without waiting; False if it was dropped.
+
+        Raises:
+            RuntimeError: not started, or closed.
+        """
         if self._pump_task is None:
             raise RuntimeError("not started: use it as `async with …`, or call start() first")
         if len(record) > RECORD_BYTES_MAX:
-            return self._drop(1, Loss.TOO_LARGE, f"{len(record):,} bytes, at most {RECORD_BYTES_MAX:,}")
-        if not self._fits(record) and not await self._until(lambda: self._fits(record), wait_s):
-            return self._drop(1, Loss.NO_ROOM, "Kafka is away, or slower than the faults come")
-        if self._pump_task is None or self._pump_task.done():  # closed while waiting for room, or a bug
-            return self._drop(1, Loss.NOT_SENDING, repr(self._pump_task))
-        self.pending += 1
+            return self._drop(weight, Loss.TOO_LARGE, f"{len(record):,} bytes, at most {RECORD_BYTES_MAX:,}")
+        if not self._fits(record):
+            return self._drop(weight, Loss.NO_ROOM, "Kafka is away, or slower than the faults come")
+        if self._pump_task.done():  # a bug
+            return self._drop(weight, Loss.NOT_SENDING, repr(self._pump_task))
+        self.pending += weight
         self._bytes_held += len(record)
         self._queued_bytes += len(record)
-        self._queue.append(record)
+        self._queue.append((record, weight))
         self._filled.set()
         return True
 
     async def flush(self, timeout_s: float) -> bool:
         """Wait until nothing is pending; False if `timeout_s` was not enough."""
-        return await self._until(lambda: self.pending == 0, timeout_s)
+        return await self._until(lambda: self._bytes_held == 0, timeout_s)  # a record may weigh nothing
 
     async def close(self, timeout_s: float) -> None:
         """Deliver what can be delivered within `timeout_s`, drop the rest, let go of Kafka."""
-        if self._pump_task is None or self._producer is None:
+        if self._pump_task is None:
             return
         delivered = await self.flush(timeout_s)
         dropped_before = self.dropped
         self._pump_task.cancel()
         await asyncio.wait([self._pump_task])
         self._pump_task = None
-        await (self._producer.stop() if delivered else abandon(self._producer))
-        self._producer = None
+        if self._producer is not None:
+            await (self._producer.stop() if delivered else abandon(self._producer))
+            self._producer = None
         if self._deliveries:  # cancelled by now; let them be counted
             await asyncio.wait(self._deliveries, timeout=ABANDON_S)
         self.dropped += self.pending
@@ -144,6 +166,8 @@ class Outbox:
         return True
 
     async def _pump(self) -> None:
+        if self._producer is None:
+            await self._connect_at_last()
         while True:
             await self._filled.wait()
             if self._queued_bytes < BATCH_BYTES_MAX:
@@ -152,22 +176,22 @@ class Outbox:
                 await self._send(self._take())
             self._filled.clear()
 
-    def _take(self) -> list[bytes]:
+    def _take(self) -> list[Weighed]:
         records = [self._queue.popleft()]
-        size = len(records[0])
-        while self._queue and size + len(self._queue[0]) <= BATCH_BYTES_MAX:
-            size += len(self._queue[0])
+        size = len(records[0][0])
+        while self._queue and size + len(self._queue[0][0]) <= BATCH_BYTES_MAX:
+            size += len(self._queue[0][0])
             records.append(self._queue.popleft())
         self._queued_bytes -= size
         return records
 
-    async def _send(self, records: list[bytes]) -> None:
+    async def _send(self, records: list[Weighed]) -> None:
         """Hand a batch to the producer, however long that takes."""
         while True:
             assert self._producer is not None
             try:
                 batch = self._producer.create_batch()
-                for record in records:
+                for record, _ in records:
                     batch.append(key=None, value=record, timestamp=None)
                 # No key, next partition: a key would put a failing service's whole storm on one partition.
                 partitions = sorted(await self._producer.partitions_for(self._topic))
@@ -187,6 +211,9 @@ class Outbox:
         self._warn(Loss.PRODUCER, f"the Kafka producer failed and is replaced: {error!r}")
         if self._producer is not None:
             await abandon(self._producer)
+        await self._connect_at_last()
+
+    async def _connect_at_last(self) -> None:
         while True:
             try:
                 return await self._connect(BACKOFF_MAX_S)
@@ -194,21 +221,22 @@ class Outbox:
                 self._warn(Loss.PRODUCER, str(unavailable))
                 await asyncio.sleep(BACKOFF_MAX_S)
 
-    def _settle(self, records: list[bytes], delivery: asyncio.Future[object]) -> None:
+    def _settle(self, records: list[Weighed], delivery: asyncio.Future[object]) -> None:
         self._deliveries.discard(delivery)
-        self._bytes_held -= sum(map(len, records))
-        self.pending -= len(records)
+        self._bytes_held -= sum(len(record) for record, _ in records)
+        weight = sum(weight for _, weight in records)
+        self.pending -= weight
         if delivery.cancelled():
-            self.dropped += len(records)  # only `abandon` cancels, and who calls it says so
+            self.dropped += weight  # only `abandon` cancels, and who calls it says so
         elif (error := delivery.exception()) is not None:
-            self._drop(len(records), Loss.REFUSED, repr(error))
+            self._drop(weight, Loss.REFUSED, repr(error))
         else:
-            self.sent += len(records)
+            self.sent += weight
         self._settled.set()
 
-    def _drop(self, records: int, loss: Loss, detail: str) -> bool:
-        self.dropped += records
-        self._warn(loss, f"{records} fault events dropped, {self.dropped} so far: {loss.value} ({detail})")
+    def _drop(self, weight: int, loss: Loss, detail: str) -> bool:
+        self.dropped += weight
+        self._warn(loss, f"{weight} fault events dropped, {self.dropped} so far: {loss.value} ({detail})")
         return False
 
     def _warn(self, kind: Loss, message: str) -> None:

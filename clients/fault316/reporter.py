@@ -1,13 +1,13 @@
 """`Reporter`: a service says that something failed, and goes on with its work."""
 
-import socket
 from types import TracebackType
 from typing import Self, Unpack
 
-from fault316._build import Details, Identity, build
+from fault316._build import Details, build
+from fault316._identity import identity
 from fault316._outbox import Outbox
 from fault316_schemas import Connection, FaultEvent
-from fault316_schemas.scrub import scrub_event, scrub_fields
+from fault316_schemas.scrub import scrub_event
 
 START_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
@@ -52,17 +52,7 @@ class Reporter:
         component: str | None = None,
         full_wait_s: float = FULL_WAIT_S,
     ) -> None:
-        self._identity = Identity(
-            **scrub_fields(
-                {
-                    "service": service,
-                    "host": host or socket.gethostname(),
-                    "version": version,
-                    "environment": environment,
-                    "component": component,
-                }
-            )
-        )
+        self._identity = identity(service, host, version, environment, component)
         build(self._identity, "316-OTHER", {})  # a wrong identity shows here, not with the first fault
         self._connection = connection or Connection()
         self._full_wait_s = full_wait_s

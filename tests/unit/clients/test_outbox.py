@@ -48,7 +48,7 @@ async def test_a_record_waits_for_room(outbox: Outbox) -> None:
     assert not waiting.done()
     delivery: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     delivery.set_result(None)
-    outbox._settle([b"x" * 100], delivery)
+    outbox._settle([(b"x" * 100, 1)], delivery)
     assert await waiting
     assert (outbox.pending, outbox.sent, outbox.dropped) == (1, 1, 0)
 
@@ -57,7 +57,7 @@ async def test_a_refusal_by_kafka_is_counted(outbox: Outbox) -> None:
     await outbox.put(b"x", wait_s=0)
     delivery: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     delivery.set_exception(RuntimeError("too large"))
-    outbox._settle([b"x"], delivery)
+    outbox._settle([(b"x", 1)], delivery)
     assert (outbox.pending, outbox.sent, outbox.dropped) == (0, 0, 1)
 
 

@@ -1,0 +1,59 @@
+"""What `report` leaves behind for the sending thread: small, and nothing in it that the caller still changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fault316._capture import Captured, capture
+from fault316._text import SLACK_CHARS
+from fault316_schemas import Resources
+from fault316_schemas.event import COUNT_MAX, TEXT_CHARS_MAX
+
+KEPT_CHARS_MAX = TEXT_CHARS_MAX + SLACK_CHARS
+"""Of any text: what the event may hold, and what the scrubber looks at beyond the cut."""
+
+
+@dataclass(slots=True)
+class Record:
+    """One call of `report`, or several identical ones together."""
+
+    code: str
+    details: dict[str, Any]
+    """As given, without `count` and `exception`; with the fields of the context around."""
+    count: int
+    at_s: float
+    """When, epoch s."""
+    captured: Captured | None
+
+
+def record(code: str, details: dict[str, Any], context: Mapping[str, Any], at_s: float) -> Record:
+    """Take down what was reported. Keeps `details`.
+
+    Raises:
+        ValueError: `count` is not as the contract says.
+        Exception: an argument's `__str__` failed; it is no exception; and the like.
+    """
+    count = details.pop("count", 1)
+    if type(count) is not int or not 1 <= count <= COUNT_MAX:
+        raise ValueError(f"count should be an integer from 1 to {COUNT_MAX:,}")
+    exception = details.pop("exception", None)
+    for key, value in details.items():
+        if type(value) is not str or len(value) > KEPT_CHARS_MAX:
+            details[key] = _attributes(value) if isinstance(value, Mapping) else _light(value)
+    for key, value in context.items():
+        if details.get(key) is None:
+            details[key] = value
+    return Record(code, details, count, at_s, None if exception is None else capture(exception))
+
+
+def _attributes(given: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {_light(key): _light(value) for key, value in given.items()}
+
+
+def _light(value: Any) -> Any:
+    """A value that does not change and is of bounded size; any other object is taken by its text."""
+    if value is None or isinstance(value, int | float | datetime | Resources):
+        return value
+    said = value if isinstance(value, str) else str(value)
+    return said[:KEPT_CHARS_MAX] if len(said) > KEPT_CHARS_MAX else said
