@@ -1,10 +1,17 @@
-"""Where Redis is, for people: without its password."""
+"""Where Redis is, for people: without its password. And the one place where redis-py must be helped."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 
 from fault316_schemas import Connection
+
+T = TypeVar("T")
+CANCEL_AGAIN_S = 0.1
+ADVICE = "check FAULT316_REDIS_URL, or start a local one with `fault316 up`"
 
 
 def place(connection: Connection) -> str:
@@ -19,4 +26,17 @@ def words(error: RedisError) -> str:
     return str(error) or type(error).__name__
 
 
-ADVICE = "check FAULT316_REDIS_URL, or start a local one with `fault316 up`"
+async def apart(command: Coroutine[Any, Any, T]) -> T:
+    """Await a command in a task of its own, which goes on where the caller is cancelled.
+
+    redis-py sends with `asyncio.wait_for`, which in Python 3.11 forgets a cancellation that comes at the wrong moment
+    (cpython issue 86296): a loop around the command would then never end.
+    """
+    return await asyncio.shield(asyncio.ensure_future(command))
+
+
+async def end(task: "asyncio.Task[Any]") -> None:
+    """Cancel until it has ended, for the same reason."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)

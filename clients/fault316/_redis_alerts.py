@@ -17,7 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from fault316._alert_source import BURY_LIMIT_S, Burial, Handled, Received
-from fault316._redis import ADVICE, place, words
+from fault316._redis import ADVICE, apart, end, place, words
 from fault316._redis_stream import DEAD_LETTERS_MAX, DEAD_LETTERS_TTL_S, Entry, first_of, recall
 from fault316.errors import RedisUnavailable
 from fault316_schemas import Connection
@@ -63,6 +63,7 @@ class RedisAlerts:
         self._claim_cursor = BEGINNING
         self._claim_at_s = 0.0
         self._held: str | None = None
+        self._reading: asyncio.Task[Entry] | None = None
         self._holding: asyncio.Task[None] | None = None
 
     async def start(self, timeout: float) -> None:
@@ -83,24 +84,13 @@ class RedisAlerts:
             self._holding = asyncio.create_task(self._hold(self._redis, self._group))
 
     async def receive(self) -> Received:
-        """See `Source`."""
+        """See `Source`. The reading goes on where the caller is cancelled; what it finds is the next caller's."""
         assert self._redis is not None
-        failures = 0
-        while True:
-            try:
-                entry = await self._next(self._redis)
-                failures = 0
-            except RedisError as error:
-                failures += 1
-                self._look_back = True  # the answer that was lost may have held an entry
-                await self._recover(self._redis, error, failures)
-                continue
-            except BaseException:
-                self._look_back = True  # cancelled: the same
-                raise
-            if entry is not None:
-                self._held = entry.id
-                return Received(entry.fields.get("alert", ""), f"{self._stream}:{entry.id}", entry.id)
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_on(self._redis))
+        entry = await asyncio.shield(self._reading)
+        self._reading = None
+        return Received(entry.fields.get("alert", ""), f"{self._stream}:{entry.id}", entry.id)
 
     async def settle(self, received: Received) -> None:
         """See `Source`."""
@@ -108,13 +98,10 @@ class RedisAlerts:
         if self._group is None or self._redis is None:
             return
         try:
-            await self._redis.xack(self._stream, self._group, received.token)
+            await apart(self._redis.xack(self._stream, self._group, received.token))
         except RedisError as error:
             self._look_back = True
             logger.warning("%s not acknowledged: %s", received.where, words(error))
-        except BaseException:
-            self._look_back = True
-            raise
 
     async def bury(self, received: Received, burial: Burial) -> None:
         """See `Source`."""
@@ -129,15 +116,15 @@ class RedisAlerts:
     async def close(self) -> None:
         """See `Source`."""
         client, self._redis = self._redis, None
-        holding, self._holding, self._held = self._holding, None, None
-        if holding is not None:
-            holding.cancel()
-            await asyncio.wait([holding])
+        tasks = [task for task in (self._reading, self._holding) if task is not None]
+        self._reading = self._holding = self._held = None
         if client is None:
             return
+        for task in tasks:
+            await end(task)
         with suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_S):
-                await self._leave(client)
+                await apart(self._leave(client))
         with suppress(RedisError, OSError):
             await client.aclose()
 
@@ -154,7 +141,7 @@ class RedisAlerts:
 
     async def _position(self, client: redis.asyncio.Redis) -> None:
         if self._group is None:
-            newest: list[Any] = [] if self._from_beginning else await client.xrevrange(self._stream, count=1)
+            newest: Any = [] if self._from_beginning else await client.xrevrange(self._stream, count=1)
             self._last_id = newest[0][0] if newest else BEGINNING
             return
         await self._create_group(client, "0" if self._from_beginning else "$")
@@ -168,6 +155,21 @@ class RedisAlerts:
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):  # it is there already
                 raise
+
+    async def _read_on(self, client: redis.asyncio.Redis) -> Entry:
+        """Until there is an entry."""
+        failures = 0
+        while True:
+            try:
+                entry = await self._next(client)
+                failures = 0
+                if entry is not None:
+                    self._held = entry.id
+                    return entry
+            except RedisError as error:
+                failures += 1
+                self._look_back = True  # the answer that was lost may have held an entry
+                await self._recover(client, error, failures)
 
     async def _next(self, client: redis.asyncio.Redis) -> Entry | None:
         """One entry, or None after a while: what is ours already, what a dead member left, what is new."""
@@ -212,7 +214,9 @@ class RedisAlerts:
             await asyncio.sleep(self._claim_after_ms / 1_000 / CLAIMS_PER_IDLE)
             if self._held is not None:
                 with suppress(RedisError):
-                    await client.xclaim(self._stream, group, self._consumer, 0, [self._held], justid=True)
+                    await apart(
+                        client.xclaim(self._stream, group, self._consumer, 0, [self._held], justid=True)
+                    )
 
     async def _recover(self, client: redis.asyncio.Redis, error: RedisError, failures: int) -> None:
         if self._group is not None and "NOGROUP" in str(error):

@@ -40,7 +40,7 @@ async def recall(redis: Redis, stream: str, group: str) -> list[str]:
     """The ids of the last alerts that the group has handled, so that a repeat of one is told after a restart."""
     groups = await redis.xinfo_groups(stream)
     upto = next((item["last-delivered-id"] for item in groups if item["name"] == group), "0-0")
-    entries: list[Any] = await redis.xrevrange(stream, max=upto, count=RECALLED_MAX)
+    entries: Any = await redis.xrevrange(stream, max=upto, count=RECALLED_MAX)
     if not entries:
         return []
     oldest = entries[-1][0]

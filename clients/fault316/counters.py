@@ -17,7 +17,7 @@ from redis.retry import Retry
 
 from fault316 import _queries
 from fault316._queries import Query, Series
-from fault316._redis import ADVICE, place, words
+from fault316._redis import ADVICE, apart, place, words
 from fault316.errors import CountersUnavailable
 from fault316.views import Counter, Rates
 from fault316_schemas import Connection, StormAlert
@@ -180,7 +180,7 @@ class AsyncCounters:
                 pipeline = self._redis.pipeline(transaction=False)
                 for command in commands:
                     command(pipeline)
-                commands = query.send(await pipeline.execute())
+                commands = query.send(await apart(pipeline.execute()))
         except StopIteration as end:
             result: T = end.value
             return result
