@@ -6,13 +6,14 @@ list is one round trip. So the sync and the async client share everything but th
 
 import logging
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import methodcaller
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from fault316.views import WINDOWS, Counter, Rates, parse_counter, parse_rates
+from fault316.views import WINDOWS, Counter, Rates, Update, parse_counter, parse_rates
 from fault316_schemas import Keys, StormAlert, Transition
 
 logger = logging.getLogger("fault316")
@@ -26,10 +27,48 @@ CODES_MAX = 5_000
 """Codes looked at in one query, those seen last first; at about 150 bytes a hash, a reply of 750 kB."""
 STORMS_MAX = 1_000
 SERIES_HOURS_MAX = 24 * 31
+TURNS = 10
+"""A late event is seen within so many looks."""
 MINUTE = timedelta(minutes=1)
 
 Series = list[tuple[datetime, int]]
 """Minutes (aware, UTC) in order, without gaps, and the events of each."""
+
+
+@dataclass
+class Seen:
+    """What the looks of one `watch` have found so far."""
+
+    last_event: dict[str, float] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+    storms: dict[str, StormAlert] = field(default_factory=dict)
+    """Storm id → the latest alert, of those that were on."""
+    looks: int = 0
+
+    def to_ask(self, scored: list[tuple[str, float]]) -> list[str]:
+        """The codes whose totals may have changed."""
+        changed = [code for code, at in scored if self.last_event.get(code) != at]
+        in_turn = [code for code, _ in scored[self.looks % TURNS :: TURNS]]
+        self.last_event = dict(scored)
+        return list(dict.fromkeys(changed + in_turn))
+
+    def update(self, totals: dict[str, int], alerts: list[StormAlert]) -> Update | None:
+        """Take in what was found; None if it says nothing new. The first look is always news."""
+        new_totals = {code: total for code, total in totals.items() if self.totals.get(code) != total}
+        new_alerts = [
+            alert
+            for alert in alerts
+            if alert.storm_id in self.storms or alert.transition is not Transition.RESOLVED
+            if alert.alert_id != getattr(self.storms.get(alert.storm_id), "alert_id", None)
+        ]
+        self.totals = {code: total for code, total in self.totals.items() if code in self.last_event}
+        self.totals |= new_totals
+        self.storms = {
+            alert.storm_id: alert for alert in alerts if alert.transition is not Transition.RESOLVED
+        }
+        self.looks += 1
+        news = new_totals or new_alerts or self.looks == 1
+        return Update(tuple(new_alerts), new_totals) if news else None
 
 
 def codes(keys: Keys) -> Query[list[str]]:
@@ -74,6 +113,41 @@ def storm(keys: Keys, storm_id: str) -> Query[StormAlert | None]:
     """The latest alert of a storm, on or over; None once it is forgotten."""
     [reply] = yield [methodcaller("get", keys.storm(storm_id))]
     return _alert(reply)
+
+
+def look(keys: Keys, seen: Seen) -> Query[Update | None]:
+    """What has changed since the last look, which `seen` remembers; None if nothing has.
+
+    Two round trips, however many codes there are. A code is asked for its total when its last event is another one;
+    an event that comes late changes no such time, so a tenth of the codes is asked besides, in turn.
+    """
+    [scored, ids] = yield [
+        methodcaller("zrevrange", keys.codes, 0, CODES_MAX - 1, withscores=True),
+        methodcaller("zrange", keys.storms, 0, STORMS_MAX - 1),
+    ]
+    names = seen.to_ask(scored)
+    storm_ids = list(dict.fromkeys([*ids, *seen.storms]))  # those that are gone from the list are over
+    replies = yield [
+        *(methodcaller("hgetall", keys.counter(code)) for code in names),
+        *(methodcaller("get", keys.storm(storm_id)) for storm_id in storm_ids),
+    ]
+    totals = {
+        code: int(fields["total"])
+        for code, fields in zip(names, replies[: len(names)], strict=True)
+        if "total" in fields
+    }
+    alerts = [alert for reply in replies[len(names) :] if (alert := _alert(reply))]
+    return seen.update(totals, alerts)
+
+
+def span(
+    since: datetime | None, until: datetime | None, minutes: int, now: datetime
+) -> tuple[datetime, datetime]:
+    """What a series is asked for: from `since`, or the last so many minutes."""
+    until = until or now
+    if minutes < 1:
+        raise ValueError(f"minutes is {minutes}, should be 1 or more")
+    return since or until - (minutes - 1) * MINUTE, until
 
 
 def series(keys: Keys, of: Iterable[str], since: datetime, until: datetime) -> Query[dict[str, Series]]:

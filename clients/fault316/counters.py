@@ -3,7 +3,9 @@
 The two differ only in how they wait. Each method is at most two round trips, however many codes there are.
 """
 
-from collections.abc import Iterable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,10 +21,13 @@ from fault316 import _queries
 from fault316._queries import Query, Series
 from fault316._redis import ADVICE, apart, place, words
 from fault316.errors import CountersUnavailable
-from fault316.views import Counter, Rates
+from fault316.views import Counter, Rates, Update
 from fault316_schemas import Connection, StormAlert
 
 T = TypeVar("T")
+WATCH_INTERVAL_S = 1.0
+"""As often as a person looks at it."""
+SERIES_MINUTES = 60
 RETRIES = 1
 """Enough for a pooled connection that the server has closed meanwhile; Redis away is to be said at once."""
 
@@ -63,9 +68,11 @@ class Counters:
         """Known codes, the one seen last first (at most 5,000)."""
         return self._run(_queries.codes(self._keys))
 
-    def get(self, code: str) -> Counter | None:
+    def counter(self, code: str) -> Counter | None:
         """The counter of a code; None if it was never seen, or so long ago that it is forgotten."""
         return next(iter(self.get_many([code])), None)
+
+    get = counter
 
     def get_many(self, codes: Iterable[str] | None = None) -> list[Counter]:
         """The counters of these codes, or of all, in one go; those that do not exist are left out."""
@@ -87,15 +94,43 @@ class Counters:
         """The latest alert of a storm, on or over."""
         return self._run(_queries.storm(self._keys, storm_id))
 
-    def series(self, code: str, since: datetime, until: datetime | None = None) -> Series:
-        """Events by minute from `since` to `until` (by default now), both aware and included, without gaps."""
-        return self.series_many([code], since, until)[code]
+    def series(
+        self,
+        code: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        minutes: int = SERIES_MINUTES,
+    ) -> Series:
+        """Events by minute, without gaps: the last `minutes`, the one of now included and not over yet.
+
+        Or from `since` to `until` (by default now), both aware and included.
+        """
+        span = _queries.span(since, until, minutes, datetime.now(UTC))
+        return self._run(_queries.series(self._keys, [code], *span))[code]
 
     def series_many(
         self, codes: Iterable[str], since: datetime, until: datetime | None = None
     ) -> dict[str, Series]:
         """The same for several codes in one go."""
         return self._run(_queries.series(self._keys, codes, since, until or datetime.now(UTC)))
+
+    def watch(self, interval_s: float = WATCH_INTERVAL_S) -> Iterator[Update]:
+        """Storms and totals as they change; the first update is all there is, and comes at once.
+
+            for update in counters.watch():
+                for alert in update.storms:
+                    print(alert.summary)
+
+        It looks every `interval_s` seconds, in two round trips, and yields where something has changed. Of a storm
+        it shows the latest alert; who needs each of them takes an `AlertFeed`. Without Redis it raises
+        CountersUnavailable; watch anew then.
+        """
+        seen = _queries.Seen()
+        while True:
+            if update := self._run(_queries.look(self._keys, seen)):
+                yield update
+            time.sleep(interval_s)
 
     def _run(self, query: Query[T]) -> T:
         try:
@@ -139,9 +174,11 @@ class AsyncCounters:
         """See `Counters.codes`."""
         return await self._run(_queries.codes(self._keys))
 
-    async def get(self, code: str) -> Counter | None:
-        """See `Counters.get`."""
+    async def counter(self, code: str) -> Counter | None:
+        """See `Counters.counter`."""
         return next(iter(await self.get_many([code])), None)
+
+    get = counter
 
     async def get_many(self, codes: Iterable[str] | None = None) -> list[Counter]:
         """See `Counters.get_many`."""
@@ -163,15 +200,31 @@ class AsyncCounters:
         """See `Counters.storm`."""
         return await self._run(_queries.storm(self._keys, storm_id))
 
-    async def series(self, code: str, since: datetime, until: datetime | None = None) -> Series:
+    async def series(
+        self,
+        code: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        minutes: int = SERIES_MINUTES,
+    ) -> Series:
         """See `Counters.series`."""
-        return (await self.series_many([code], since, until))[code]
+        span = _queries.span(since, until, minutes, datetime.now(UTC))
+        return (await self._run(_queries.series(self._keys, [code], *span)))[code]
 
     async def series_many(
         self, codes: Iterable[str], since: datetime, until: datetime | None = None
     ) -> dict[str, Series]:
         """See `Counters.series_many`."""
         return await self._run(_queries.series(self._keys, codes, since, until or datetime.now(UTC)))
+
+    async def watch(self, interval_s: float = WATCH_INTERVAL_S) -> AsyncIterator[Update]:
+        """See `Counters.watch`: `async for update in counters.watch(): …`."""
+        seen = _queries.Seen()
+        while True:
+            if update := await self._run(_queries.look(self._keys, seen)):
+                yield update
+            await asyncio.sleep(interval_s)
 
     async def _run(self, query: Query[T]) -> T:
         try:

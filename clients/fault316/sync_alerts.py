@@ -33,23 +33,27 @@ class SyncAlertFeed:
 
     Args:
         connection: where Kafka is; by default from `FAULT316_*` environment variables.
+        feed: one that is not started, such as `fault316.testing.MemoryFeed`, instead of the rest.
         options: those of `AlertFeed`.
     """
 
-    def __init__(self, connection: Connection | None = None, **options: Unpack[FeedOptions]) -> None:
-        self._run_over(AlertFeed(connection, **options))
+    def __init__(
+        self,
+        connection: Connection | None = None,
+        *,
+        feed: AlertFeed | None = None,
+        **options: Unpack[FeedOptions],
+    ) -> None:
+        self._feed = feed or AlertFeed(connection, **options)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._asking: asyncio.Task[Any] | None = None
+        self._closed = False
 
     @classmethod
     def from_redis(cls, connection: Connection | None = None, **options: Unpack[RedisFeedOptions]) -> Self:
         """See `AlertFeed.from_redis`."""
-        return cls.over(AlertFeed.from_redis(connection, **options))
-
-    @classmethod
-    def over(cls, feed: AlertFeed) -> Self:
-        """Around a feed that is not started, such as one of `fault316.testing`."""
-        made = cls.__new__(cls)
-        made._run_over(feed)
-        return made
+        return cls(feed=AlertFeed.from_redis(connection, **options))
 
     @property
     def skipped(self) -> int:
@@ -65,6 +69,7 @@ class SyncAlertFeed:
         """See `AlertFeed.start`."""
         if self._loop is not None:
             raise RuntimeError("started already")
+        self._closed = False
         loop = self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=loop.run_forever, name="fault316-alerts", daemon=True)
         self._thread.start()
@@ -83,6 +88,8 @@ class SyncAlertFeed:
 
         Asking says that the one before is handled.
         """
+        if self._closed:
+            return None
         try:
             return self._call(self._next(timeout))
         except (TimeoutError, CancelledError):
@@ -114,12 +121,6 @@ class SyncAlertFeed:
             raise StopIteration
         return alert
 
-    def _run_over(self, feed: AlertFeed) -> None:
-        self._feed = feed
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._asking: asyncio.Task[Any] | None = None
-
     async def _next(self, timeout: float | None) -> StormAlert | None:
         async with asyncio.timeout(timeout):
             return await anext(self._feed, None)
@@ -144,7 +145,7 @@ class SyncAlertFeed:
             self._asking = None
 
     def _stop(self, closing: Coroutine[Any, Any, None]) -> None:
-        loop, self._loop = self._loop, None
+        loop, self._loop, self._closed = self._loop, None, True
         if loop is None or self._thread is None:
             closing.close()
             return
@@ -166,4 +167,3 @@ class SyncAlertFeed:
             task.cancel()
         if left:
             await asyncio.wait(left)
-        await asyncio.get_running_loop().shutdown_default_executor()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from fault316_schemas import Severity
+from fault316_schemas import Severity, StormAlert
 
 WINDOWS: Final = ("10s", "1m", "5m", "15m", "1h")
 """The windows that rates are measured over; the names of their fields."""
@@ -45,6 +45,16 @@ class Rates:
     baseline: float
     """Events per second that are normal for this code."""
     state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What `watch` saw change. The first one is all there is; adding up the others keeps the picture."""
+
+    storms: tuple[StormAlert, ...]
+    """The latest alert of each storm that opened, escalated or was resolved, the oldest storm first."""
+    totals: Mapping[str, int]
+    """Code → its new total."""
 
 
 def parse_counter(code: str, fields: Mapping[str, str]) -> Counter | None:
