@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -41,12 +41,14 @@ class Way:
 class Sender:
     """One process's queue and its thread, which begins with the first record."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Way, on_start: Callable[[], None]) -> None:
+        """`on_start` is called in the process, and the thread, that reports first."""
         self.tally = Tally()
         self.outbox = Outbox(way.connection, way.connection.topics.events)
         self.writer = Writer(
             way.identity, self.tally, way.before_send, ResourceProbe() if way.resources else None
         )
+        self._on_start = on_start
         self._queue: deque[Record] = deque()
         self._queue_max = way.queue_max
         self._rolled = RollUp(way.free_per_s)
@@ -112,6 +114,7 @@ class Sender:
                 )
                 thread.start()
                 self._thread, self._loop = thread, loop
+                self._on_start()
             return self._loop
 
     def _run(self, loop: SenderLoop) -> None:

@@ -1,9 +1,11 @@
 """`BackgroundReporter`: faults in one line, from any thread, task or forked process, and never a word back."""
 
 import atexit
+import importlib
 import math
 import os
 import random
+import sys
 import time
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -178,7 +180,7 @@ class BackgroundReporter:
     def _begin(self) -> None:
         """With an empty queue and no thread yet."""
         self._random = random.Random()  # noqa: S311 - a service's own seed is left alone
-        self._sender = Sender(self._way)
+        self._sender = Sender(self._way, _close_at_the_end_of_multiprocessing)
 
     def _begin_in_child(self) -> None:
         self._sender.leave_to_parent()
@@ -200,6 +202,14 @@ def _after_fork_in_child() -> None:
 def _at_exit() -> None:
     for reporter in list(_reporters):
         reporter.close()
+
+
+def _close_at_the_end_of_multiprocessing() -> None:
+    """Its forked children leave without what is registered with `atexit`; they have an end of their own."""
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None and processes.parent_process() is not None:
+        util = importlib.import_module("multiprocessing.util")
+        util.Finalize(None, _at_exit, exitpriority=0)
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -27,6 +27,8 @@ def test_importing_the_package_loads_nothing_else() -> None:
     ("names", "not_needed"),
     [
         ("Reporter, AlertFeed", STREAMS_ONLY | {"redis"}),
+        ("BackgroundReporter, init, report, guard, context", STREAMS_ONLY | {"redis"}),
+        ("report, guard, context, flush", HEAVY),
         ("Counters, AsyncCounters", STREAMS_ONLY | {"aiokafka"}),
         ("FaultEvent, StormAlert, Severity, Connection", STREAMS_ONLY | {"aiokafka", "redis"}),
     ],

@@ -1,0 +1,154 @@
+"""Context by context variables, and guards: what they see, what they let pass."""
+
+import asyncio
+import logging
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import fault316
+from fault316 import context
+from fault316._context import current
+from fault316._guard import Guard
+
+
+class Reports:
+    """Takes down what a guard reports."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[BaseException, str, dict[str, Any]]] = []
+
+    def __call__(self, error: BaseException, code: str, **details: Any) -> None:
+        self.seen.append((error, code, details))
+
+
+@pytest.fixture
+def reports() -> Reports:
+    return Reports()
+
+
+def test_contexts_nest_and_end() -> None:
+    with context(request_id="r", user_id=1):
+        with context(user_id=2, endpoint="/a", request_id=None):
+            assert current() == {"request_id": "r", "user_id": 2, "endpoint": "/a"}
+        assert current() == {"request_id": "r", "user_id": 1}
+    assert current() == {}
+
+
+async def test_each_task_has_its_own() -> None:
+    async def handle(number: int) -> object:
+        with context(request_id=str(number)):
+            await asyncio.sleep(0)
+            return (await asyncio.to_thread(current))["request_id"]
+
+    assert await asyncio.gather(*map(handle, range(20))) == [str(number) for number in range(20)]
+
+
+def test_a_thread_of_its_own_begins_without() -> None:
+    seen: list[Any] = []
+    with context(request_id="r"):
+        thread = threading.Thread(target=lambda: seen.append(current()))
+        thread.start()
+        thread.join()
+    assert seen == [{}]
+
+
+async def test_a_generator_ended_in_another_context_raises_nothing() -> None:
+    async def dependency() -> AsyncIterator[None]:
+        with context(request_id="r"):
+            yield
+
+    opened = dependency()
+    await asyncio.create_task(anext(opened))  # type: ignore[arg-type]
+    await asyncio.create_task(opened.aclose())  # type: ignore[attr-defined]
+
+
+def test_the_span_of_opentelemetry_where_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    span = SimpleNamespace(is_valid=True, trace_id=0xABC, span_id=0xD)
+    telemetry = SimpleNamespace(get_current_span=lambda: SimpleNamespace(get_span_context=lambda: span))
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", telemetry)
+    assert current() == {"trace_id": f"{0xABC:032x}", "span_id": f"{0xD:016x}"}
+    with context(trace_id="own"):
+        assert current()["trace_id"] == "own"
+    span.is_valid = False
+    assert current() == {}
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", SimpleNamespace())
+    assert current() == {}
+
+
+def test_a_guarded_function_raises_what_it_raised(reports: Reports) -> None:
+    @Guard(reports, "316-A", {"component": "c"})
+    def divide(by: int) -> float:
+        """Docs stay."""
+        return 1 / by
+
+    assert divide(2) == 0.5
+    assert reports.seen == []
+    with pytest.raises(ZeroDivisionError) as raised:
+        divide(0)
+    assert reports.seen == [(raised.value, "316-A", {"component": "c"})]
+    assert (divide.__name__, divide.__doc__) == ("divide", "Docs stay.")
+
+
+async def test_a_guarded_coroutine_is_one(reports: Reports) -> None:
+    @Guard(reports, "316-A", {})
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise KeyError
+
+    assert asyncio.iscoroutinefunction(fail)
+    with pytest.raises(KeyError):
+        await fail()
+    assert len(reports.seen) == 1
+
+
+def test_a_guarded_generator_is_one(reports: Reports) -> None:
+    @Guard(reports, "316-A", {})
+    def numbers() -> Iterator[int]:
+        yield 1
+        raise KeyError
+
+    running = numbers()
+    assert next(running) == 1
+    with pytest.raises(KeyError):
+        next(running)
+    assert len(reports.seen) == 1
+
+
+def test_an_async_generator_is_refused_where_it_is_written(reports: Reports) -> None:
+    with pytest.raises(TypeError, match="inside of it"):
+
+        @Guard(reports, "316-A", {})
+        async def numbers() -> AsyncIterator[int]:
+            yield 1
+
+
+def test_one_fault_through_several_guards_is_one(reports: Reports) -> None:
+    with pytest.raises(KeyError), Guard(reports, "316-OUTER", {}), Guard(reports, "316-INNER", {}):
+        raise KeyError
+    assert [code for _, code, _ in reports.seen] == ["316-INNER"]
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_ends_a_task_or_a_program_is_no_fault(end: type[BaseException], reports: Reports) -> None:
+    with pytest.raises(end), Guard(reports, "316-A", {}):
+        raise end
+    assert reports.seen == []
+
+
+def test_without_init_a_report_does_nothing_and_says_so_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fault316._process._said", False)
+    with caplog.at_level(logging.WARNING, logger="fault316"):
+        fault316.report("316-A")
+        fault316.report_exception(ValueError())
+        with pytest.raises(KeyError), fault316.guard("316-A"):
+            raise KeyError
+        assert fault316.flush()
+        assert fault316.close()
+    assert [record.getMessage().count("fault316.init") for record in caplog.records] == [1]
