@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from fault316.alerts import AlertFeed
     from fault316.background import BackgroundReporter
     from fault316.counters import AsyncCounters, Counters
-    from fault316.errors import CountersUnavailable, KafkaUnavailable, Unavailable
+    from fault316.errors import CountersUnavailable, KafkaUnavailable, RedisUnavailable, Unavailable
     from fault316.reporter import Reporter
-    from fault316.views import Counter, Rates, State
+    from fault316.sync_alerts import SyncAlertFeed
+    from fault316.views import Counter, Rates, State, Update
     from fault316_schemas import Connection, FaultEvent, Severity, StormAlert
 
 __all__ = [
@@ -29,11 +30,14 @@ __all__ = [
     "FaultEvent",
     "KafkaUnavailable",
     "Rates",
+    "RedisUnavailable",
     "Reporter",
     "Severity",
     "State",
     "StormAlert",
+    "SyncAlertFeed",
     "Unavailable",
+    "Update",
     "close",
     "context",
     "flush",
@@ -49,9 +53,10 @@ _HOMES = {
     "fault316.background": ("BackgroundReporter",),
     "fault316.alerts": ("AlertFeed",),
     "fault316.counters": ("AsyncCounters", "Counters"),
-    "fault316.errors": ("CountersUnavailable", "KafkaUnavailable", "Unavailable"),
+    "fault316.errors": ("CountersUnavailable", "KafkaUnavailable", "RedisUnavailable", "Unavailable"),
     "fault316.reporter": ("Reporter",),
-    "fault316.views": ("Counter", "Rates", "State"),
+    "fault316.sync_alerts": ("SyncAlertFeed",),
+    "fault316.views": ("Counter", "Rates", "State", "Update"),
     "fault316_schemas": ("Connection", "FaultEvent", "Severity", "StormAlert"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
