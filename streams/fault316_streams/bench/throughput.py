@@ -1,13 +1,13 @@
 """How many events a second the whole pipeline takes, and what each costs: a topic filled beforehand is worked off.
 
-From the first events in the Redis counters to the last: what a reader of the counters sees, start-up left out.
+From the first event read to the last one that shows in the Redis counters: start-up left out, the view's interval in.
 """
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from fault316_streams.worker_child import WorkerChild
 LOOK_S: Final = 0.05
 LOOK_SELDOM_S: Final = 0.5
 """How often the counters are read: often towards the end, seldom before, because it costs the servers' core."""
+MEASURED_MIN: Final = 0.2
 STANDSTILL_S: Final = 60.0
 """Without a new count for so long, something is broken."""
 
@@ -98,7 +99,7 @@ def measure(
     Workers of the same stage take turns with the cores. `progress` is filled while it runs.
 
     Raises:
-        Failure: nothing was counted for a minute.
+        Failure: nothing was counted for a minute, or it was over too soon to be measured.
     """
     view, total = View(filled.settings), filled.expected.total()
     with ExitStack() as stack:
@@ -108,7 +109,7 @@ def measure(
             for stage, core in zip(stages, cores, strict=True)
         ]
         say("starting a worker")
-        before = _until(lambda: view.totals().total())
+        before = _begun(workers)
         first = [Sample.of(worker.pid) for worker in workers]
         for total_now in _counted(view, filled):
             now = [Sample.of(worker.pid) for worker in workers]
@@ -123,6 +124,10 @@ def measure(
         metrics = _sum(workers)
     seconds = last[0].at_s - first[0].at_s
     counted = total - before
+    if counted < MEASURED_MIN * total:
+        raise Failure(
+            f"{total:,} events are too few: {before:,} were read before measuring began; take more (-n)"
+        )
     return Throughput(
         codes=filled.load.codes,
         hot_share=filled.load.hot_share,
@@ -153,13 +158,15 @@ def _counted(view: View, filled: Filled) -> Iterator[int]:
         time.sleep(LOOK_S if now > 0.9 * total else LOOK_SELDOM_S)
 
 
-def _until(value: Callable[[], int]) -> int:
+def _begun(workers: Sequence[WorkerChild]) -> int:
+    """Wait until the first events are read; returns how many by then."""
     deadline = time.monotonic() + STANDSTILL_S
-    while not (found := value()):
-        if time.monotonic() > deadline:
-            raise Failure(f"nothing was counted for {STANDSTILL_S:.0f} s")
+    while time.monotonic() < deadline:
+        with suppress(OSError):  # nobody listens yet
+            if read := int(_sum(workers).get("fault316_events_total", 0)):
+                return read
         time.sleep(LOOK_S)
-    return found
+    raise Failure(f"nothing was read for {STANDSTILL_S:.0f} s")
 
 
 def _sum(workers: Sequence[WorkerChild]) -> dict[str, float]:
