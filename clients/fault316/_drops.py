@@ -5,6 +5,7 @@ from collections import Counter
 
 from fault316._build import Identity, build
 from fault316._outbox import Outbox
+from fault316._spooled import SpooledOutbox
 from fault316._tally import Tally, Why
 from fault316_schemas.event import COUNT_MAX
 
@@ -16,7 +17,7 @@ TELL_INTERVAL_S = 10.0
 class Drops:
     """Looks at what was given up, and tells of it once Kafka takes events again. For the sending thread."""
 
-    def __init__(self, identity: Identity, tally: Tally, outbox: Outbox) -> None:
+    def __init__(self, identity: Identity, tally: Tally, outbox: Outbox | SpooledOutbox) -> None:
         self._identity = identity
         self._tally = tally
         self._outbox = outbox

@@ -114,12 +114,15 @@ class Outbox:
         self._filled.set()
         return True
 
-    async def flush(self, timeout_s: float) -> bool:
-        """Wait until nothing is pending; False if `timeout_s` was not enough."""
+    async def flush(self, timeout_s: float | None) -> bool:
+        """Wait until nothing is pending; False if `timeout_s` was not enough; None: however long it takes."""
         return await self._until(lambda: self._bytes_held == 0, timeout_s)  # a record may weigh nothing
 
-    async def close(self, timeout_s: float) -> None:
-        """Deliver what can be delivered within `timeout_s`, drop the rest, let go of Kafka."""
+    async def close(self, timeout_s: float, *, kept: bool = False) -> None:
+        """Deliver what can be delivered within `timeout_s`, drop the rest, let go of Kafka.
+
+        `kept`: the rest is kept elsewhere, so it does not count as dropped.
+        """
         if self._pump_task is None:
             return
         delivered = await self.flush(timeout_s)
@@ -136,7 +139,9 @@ class Outbox:
         self.pending = self._bytes_held = self._queued_bytes = 0
         self._queue.clear()
         self._settled.set()  # nobody waits for room any more
-        if lost := self.dropped - dropped_before:
+        if kept:
+            self.dropped = dropped_before
+        elif lost := self.dropped - dropped_before:
             logger.warning("closed with %d fault events not delivered within %g s", lost, timeout_s)
 
     async def _connect(self, timeout_s: float) -> None:
@@ -155,7 +160,7 @@ class Outbox:
     def _fits(self, record: bytes) -> bool:
         return self._bytes_held + len(record) <= self._bytes_max
 
-    async def _until(self, done: Callable[[], bool], timeout_s: float) -> bool:
+    async def _until(self, done: Callable[[], bool], timeout_s: float | None) -> bool:
         try:
             async with asyncio.timeout(timeout_s):
                 while not done():

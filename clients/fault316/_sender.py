@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 
 from fault316._build import Identity
 from fault316._drops import Drops
@@ -16,6 +17,7 @@ from fault316._outbox import Outbox
 from fault316._record import Record
 from fault316._resources import ResourceProbe
 from fault316._rollup import RollUp
+from fault316._spooled import SpooledOutbox
 from fault316._tally import Tally, Why
 from fault316._writer import BeforeSend, Writer
 from fault316_schemas import Connection
@@ -36,6 +38,8 @@ class Way:
     queue_max: int
     free_per_s: int | None
     resources: bool
+    spool_dir: Path | None
+    spool_bytes_max: int
 
 
 class Sender:
@@ -44,7 +48,7 @@ class Sender:
     def __init__(self, way: Way, on_start: Callable[[], None]) -> None:
         """`on_start` is called in the process, and the thread, that reports first."""
         self.tally = Tally()
-        self.outbox = Outbox(way.connection, way.connection.topics.events)
+        self.outbox = _outbox(way)
         self.writer = Writer(
             way.identity, self.tally, way.before_send, ResourceProbe() if way.resources else None
         )
@@ -104,6 +108,8 @@ class Sender:
         """In a forked child: nothing here is the child's to send or to close."""
         if self._loop is not None:
             self._loop.leave_to_parent()
+        if isinstance(self.outbox, SpooledOutbox):
+            self.outbox.leave_to_parent()
 
     def _start(self) -> SenderLoop:
         with self._starting:
@@ -179,3 +185,8 @@ class Sender:
             event = self.writer.write(record)
             if event is not None:
                 self.outbox.offer(event.to_json(), event.count)
+
+
+def _outbox(way: Way) -> Outbox | SpooledOutbox:
+    outbox = Outbox(way.connection, way.connection.topics.events)
+    return outbox if way.spool_dir is None else SpooledOutbox(outbox, way.spool_dir, way.spool_bytes_max)

@@ -7,6 +7,7 @@ import os
 import random
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -17,6 +18,7 @@ from fault316._identity import identity
 from fault316._record import record
 from fault316._rollup import FREE_PER_S
 from fault316._sender import Sender, Way
+from fault316._spooled import SPOOL_BYTES_MAX
 from fault316._tally import Why
 from fault316._writer import BeforeSend, reason
 from fault316_schemas import Connection
@@ -55,6 +57,10 @@ class BackgroundReporter:
         queue_max: reports that may wait for the sending thread.
         resources: read load, memory and threads where psutil is installed.
         close_timeout_s: what the end of the program waits for the last faults.
+        spool_dir: a folder on a local disk. Events are in a file there until Kafka has acknowledged them, and what a
+            process leaves behind is sent by the next one that starts with this folder. None: they wait in memory,
+            up to 32 MiB.
+        spool_bytes_max: what may wait in this process's files.
 
     Raises:
         pydantic.ValidationError: the service's name or another text is empty or too long, or a `FAULT316_*` variable
@@ -77,6 +83,8 @@ class BackgroundReporter:
         queue_max: int = QUEUE_MAX,
         resources: bool = True,
         close_timeout_s: float = CLOSE_TIMEOUT_S,
+        spool_dir: str | os.PathLike[str] | None = None,
+        spool_bytes_max: int = SPOOL_BYTES_MAX,
     ) -> None:
         if not 0 < sample_rate <= 1:
             raise ValueError("sample_rate should be above 0 and at most 1")
@@ -88,7 +96,16 @@ class BackgroundReporter:
             raise ValueError("close_timeout_s should be 0 or more")
         who: Identity = identity(service, host, version, environment, component)
         build(who, "316-OTHER", {})  # a wrong identity shows here, not with the first fault
-        self._way = Way(who, connection or Connection(), before_send, queue_max, free_per_s, resources)
+        self._way = Way(
+            identity=who,
+            connection=connection or Connection(),
+            before_send=before_send,
+            queue_max=queue_max,
+            free_per_s=free_per_s,
+            resources=resources,
+            spool_dir=None if spool_dir is None else Path(spool_dir).resolve(),
+            spool_bytes_max=spool_bytes_max,
+        )
         self._sample_rate = sample_rate
         self._close_timeout_s = close_timeout_s
         self._closed = False

@@ -169,7 +169,9 @@ def test_what_is_wrong_is_counted_and_told(topics: WorkerSettings, reporter: Bac
     events = log_of(topics)
     assert faults(events) == {"316-B": 1, "316-REPORTER-DROPPED": len(wrong)}
     told = [event["attributes"] for event in events if event["code"] == "316-REPORTER-DROPPED"]
-    assert sum(reasons["invalid"] for reasons in told) == len(wrong)  # in one event, or first one and then the rest
+    assert sum(reasons["invalid"] for reasons in told) == len(
+        wrong
+    )  # in one event, or first one and then the rest
 
 
 def test_a_program_that_just_ends_has_sent_its_faults(topics: WorkerSettings, tmp_path: Path) -> None:
