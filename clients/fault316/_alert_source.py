@@ -76,7 +76,10 @@ class Source(Protocol):
         ...
 
     async def receive(self) -> Received:
-        """The next record; waits without limit, also for its server. May be cancelled and called again."""
+        """The next record; waits without limit, also for its server. May be cancelled and called again.
+
+        Raises StopAsyncIteration where the source is closed meanwhile.
+        """
         ...
 
     async def settle(self, received: Received) -> None:

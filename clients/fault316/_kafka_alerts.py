@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from fault316._alert_source import BURY_LIMIT_S, RECALLED_MAX, Burial, Handled, Received
 from fault316._kafka import connect, within
@@ -56,7 +56,10 @@ class KafkaAlerts:
     async def receive(self) -> Received:
         """See `Source`."""
         assert self._consumer is not None
-        record = await self._consumer.getone()
+        try:
+            record = await self._consumer.getone()
+        except ConsumerStoppedError:
+            raise StopAsyncIteration from None
         partition = TopicPartition(record.topic, record.partition)
         if self._group is not None and self._expected.get(partition) != record.offset:
             # The first of this partition, or the first since another member had it: what comes before is handled.

@@ -1,7 +1,7 @@
 """Where Redis is, for people: without its password. And the one place where redis-py must be helped."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -26,7 +26,7 @@ def words(error: RedisError) -> str:
     return str(error) or type(error).__name__
 
 
-async def apart(command: Coroutine[Any, Any, T]) -> T:
+async def apart(command: Awaitable[T]) -> T:
     """Await a command in a task of its own, which goes on where the caller is cancelled.
 
     redis-py sends with `asyncio.wait_for`, which in Python 3.11 forgets a cancellation that comes at the wrong moment

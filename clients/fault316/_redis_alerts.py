@@ -86,10 +86,12 @@ class RedisAlerts:
     async def receive(self) -> Received:
         """See `Source`. The reading goes on where the caller is cancelled; what it finds is the next caller's."""
         assert self._redis is not None
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read_on(self._redis))
-        entry = await asyncio.shield(self._reading)
+        reading = self._reading = self._reading or asyncio.create_task(self._read_on(self._redis))
+        await asyncio.wait([reading])  # which leaves it alone where we are cancelled
+        if reading.cancelled():
+            raise StopAsyncIteration
         self._reading = None
+        entry = reading.result()
         return Received(entry.fields.get("alert", ""), f"{self._stream}:{entry.id}", entry.id)
 
     async def settle(self, received: Received) -> None:

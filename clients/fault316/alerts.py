@@ -104,7 +104,7 @@ class AlertFeed:
         self._started = True
 
     async def close(self) -> None:
-        """Leave the group. What was delivered last is not committed; `async with` does that."""
+        """Leave the group; loops over the feed end. What was delivered last is not committed; `async with` does that."""
         self._started = False
         self._delivered = self._delivered_id = None
         await self._source.close()

@@ -73,17 +73,20 @@ class MemoryAlerts:
             self._wake = asyncio.get_running_loop(), asyncio.Event()
 
     async def receive(self) -> Received:
-        """See `Source`. Raises StopAsyncIteration behind the end."""
+        """See `Source`. Raises StopAsyncIteration behind the end, too."""
         assert self._wake is not None
+        _, changed = self._wake
         while True:
             with self._changed:
+                if self._wake is None:
+                    raise StopAsyncIteration
                 if self._next < len(self._records):
                     self._next += 1
                     return Received(self._records[self._next - 1], f"memory:{self._next - 1}", self._next)
                 if self._ended:
                     raise StopAsyncIteration
-                self._wake[1].clear()
-            await self._wake[1].wait()
+                changed.clear()
+            await changed.wait()
 
     async def settle(self, received: Received) -> None:
         """See `Source`."""
@@ -96,7 +99,9 @@ class MemoryAlerts:
 
     async def close(self) -> None:
         """See `Source`."""
-        self._wake = None
+        with self._changed:
+            self._notify()
+            self._wake = None
 
     def _notify(self) -> None:
         if self._wake is not None:

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from fault316 import AlertFeed
 from fault316.testing import MemoryAlerts, MemoryFeed, storm_alert
+from fault316_schemas.scrub import scrub_text
 from fault316_streams.settings import WorkerSettings
 
 GROUP = "pager"
@@ -49,7 +50,9 @@ def memory_subject() -> Subject:
     async def letters() -> list[Letter]:
         return [
             Letter(
-                letter.alert.alert_id, f"{type(letter.error).__name__}: {letter.error}", str(letter.attempts)
+                letter.alert.alert_id,
+                scrub_text(f"{type(letter.error).__name__}: {letter.error}"),
+                str(letter.attempts),
             )
             for letter in source.letters
         ]

@@ -135,6 +135,19 @@ async def test_waiting_can_be_cancelled_and_goes_on(subject: Subject) -> None:
         assert await take(feed, 1) == ["a1"]
 
 
+async def test_a_loop_ends_when_the_feed_is_closed(subject: Subject) -> None:
+    feed = subject.feed()
+    await feed.start()
+
+    async def follow() -> list[str]:
+        return [alert.alert_id async for alert in feed]
+
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(0.05)
+    await feed.close()
+    assert await asyncio.wait_for(following, 30) == []
+
+
 async def test_a_handler_that_recovers_is_tried_again(subject: Subject) -> None:
     await subject.alert("a1")
     tried: list[str] = []
@@ -166,6 +179,7 @@ async def test_a_handler_that_keeps_failing_leaves_a_dead_letter_and_stops_nothi
     [letter] = await subject.letters()
     assert (letter.alert_id, letter.attempts) == ("a1", "2")
     assert letter.error.startswith("ValueError: no such team")
+    assert "hunter2" not in letter.error
 
 
 async def test_a_plain_handler_may_block(subject: Subject) -> None:
