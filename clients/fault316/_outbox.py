@@ -119,10 +119,7 @@ class Outbox:
         return await self._until(lambda: self._bytes_held == 0, timeout_s)  # a record may weigh nothing
 
     async def close(self, timeout_s: float, *, kept: bool = False) -> None:
-        """Deliver what can be delivered within `timeout_s`, drop the rest, let go of Kafka.
-
-        `kept`: the rest is kept elsewhere, so it does not count as dropped.
-        """
+        """Deliver what can be delivered within `timeout_s`, drop the rest (unless it is `kept` elsewhere), let go."""
         if self._pump_task is None:
             return
         delivered = await self.flush(timeout_s)

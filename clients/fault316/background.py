@@ -229,5 +229,6 @@ def _close_at_the_end_of_multiprocessing() -> None:
         util.Finalize(None, _at_exit, exitpriority=0)
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 atexit.register(_at_exit)

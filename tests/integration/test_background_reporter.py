@@ -61,7 +61,7 @@ def reporter(topics: WorkerSettings) -> Iterator[BackgroundReporter]:
         yield made
 
 
-def run_script(text: str, settings: WorkerSettings, tmp_path: Path) -> str:
+def run_script(text: str, settings: WorkerSettings, tmp_path: Path, *arguments: str) -> str:
     """Run a program of its own, with the test's servers in its environment."""
     script = tmp_path / "service.py"
     script.write_text(text)
@@ -71,7 +71,7 @@ def run_script(text: str, settings: WorkerSettings, tmp_path: Path) -> str:
         "FAULT316_TOPIC_PREFIX": settings.topic_prefix,
     }
     done = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, str(script), *arguments],
         env=environment,
         cwd=tmp_path,
         capture_output=True,
@@ -205,9 +205,9 @@ def test_a_child_of_multiprocessing_that_ends_has_sent_its_faults(
 
 FORKING = """
 import os, sys, fault316
-reporter = fault316.init("shop", free_per_s=None)
+reporter = fault316.init("shop", free_per_s=None, spool_dir=sys.argv[1] if sys.argv[1:] else None)
 fault316.report("316-BEFORE")
-if sys.argv[1:] == []: assert reporter.flush(60)
+assert reporter.flush(60)
 for n in range(50): fault316.report("316-QUEUED")
 children = []
 for child in range(3):
@@ -229,11 +229,12 @@ assert (reporter.sent, reporter.dropped) == (251, 0), (reporter.sent, reporter.d
 """
 
 
+@pytest.mark.parametrize("arguments", [[], ["spool"]])
 def test_a_fork_sends_nothing_twice_and_leaves_the_parents_connection_alone(
-    topics: WorkerSettings, tmp_path: Path
+    topics: WorkerSettings, tmp_path: Path, arguments: list[str]
 ) -> None:
     """The parent has a live connection and a full queue when it forks; children end both hard and properly."""
-    said = run_script(FORKING, topics, tmp_path)
+    said = run_script(FORKING, topics, tmp_path, *arguments)
     assert said == ""
     assert faults(log_of(topics)) == {
         "316-BEFORE": 1, "316-QUEUED": 50, "316-CHILD": 300, "316-PARENT": 200,
@@ -269,6 +270,74 @@ def test_before_send_changes_and_holds_back(topics: WorkerSettings) -> None:
     assert (events["316-A"]["user_id"], events["316-A"]["component"]) == ("plain", "changed")
     assert "hunter2" not in events["316-A"]["message"]
     assert events["316-REPORTER-DROPPED"]["attributes"] == {"before_send_failed": 1}
+
+
+def test_with_a_spool_all_is_sent_once_and_nothing_is_left_behind(
+    topics: WorkerSettings, tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    with BackgroundReporter("shop", connection=topics, spool_dir=spool, free_per_s=None) as reporter:
+        for number in range(3_000):
+            reporter.report("316-OP-FAIL", user_id=number)
+        assert reporter.flush(FLUSH_S)
+        assert (reporter.sent, reporter.dropped) == (3_000, 0)
+    assert sorted(int(event["user_id"]) for event in log_of(topics)) == list(range(3_000))
+    assert list(spool.iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys, time, pathlib, fault316
+reporter = fault316.init("shop", spool_dir="spool", free_per_s=None, resources=False)
+start = int(sys.argv[1])
+for n in range(start, start + 200): fault316.report("316-A", user_id=n)
+while reporter._sender.outbox.pending < 200: time.sleep(0.01)
+if start:
+    sys.exit(0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="needs a Kafka of its own to stop and start")
+async def test_what_is_in_the_spool_outlives_its_process_and_is_sent_once_in_order(tmp_path: Path) -> None:
+    """Kafka is away; one process is killed, one ends; the next one with the same folder sends it all."""
+    own = Embedded(tmp_path / "servers", kafka_port=0, redis_port=0)
+    try:
+        endpoints = await asyncio.to_thread(own.up)
+        settings = WorkerSettings(
+            _env_file=None,
+            bootstrap_servers=endpoints.bootstrap_servers,
+            redis_url=endpoints.redis_url,
+            events_partitions=1,
+        )
+        await ensure_topics(settings)
+        await asyncio.to_thread(own.stop_kafka, kill=True)
+        (tmp_path / "service.py").write_text(KILLED)
+        environment = {"PATH": "/usr/bin:/bin", "FAULT316_BOOTSTRAP_SERVERS": settings.bootstrap_servers}
+        for start, code in ((0, -9), (200, 0)):
+            ended = await asyncio.to_thread(
+                subprocess.run,
+                [sys.executable, "service.py", str(start)],
+                cwd=tmp_path,
+                env=environment,
+                timeout=120,
+                check=False,
+            )
+            assert ended.returncode == code
+        spool = tmp_path / "spool"
+        assert len(list(spool.iterdir())) == 2
+        reporter = BackgroundReporter("shop", connection=settings, spool_dir=spool, free_per_s=None)
+        for number in range(400, 600):
+            reporter.report("316-A", user_id=number)
+        assert not await asyncio.to_thread(reporter.flush, 0.5)
+        await asyncio.to_thread(own.start_kafka)
+        assert await asyncio.to_thread(reporter.flush, FLUSH_S)
+        assert (reporter.sent, reporter.dropped) == (600, 0)
+        await asyncio.to_thread(reporter.close)
+        events = await asyncio.to_thread(log_of, settings)
+        assert [int(event["user_id"]) for event in events] == list(range(600))
+        assert list(spool.iterdir()) == []
+    finally:
+        await asyncio.to_thread(own.down, wipe=True)
 
 
 @pytest.mark.skipif(not shutil.which("java"), reason="needs a Kafka of its own to stop and start")
