@@ -41,6 +41,12 @@ async def _create(settings: WorkerSettings, topic: str) -> None:
     await admin.start()
     if topic not in await admin.list_topics():
         await admin.create_topics([NewTopic(topic, 1, 1)])
+
+    async def led() -> bool:
+        [described] = await admin.describe_topics([topic])
+        return bool(described["partitions"]) and all(one["leader"] >= 0 for one in described["partitions"])
+
+    await eventually(led)
     await admin.close()
 
 
