@@ -301,3 +301,35 @@ async def test_a_sync_feed_follows_both(source: str, topics: WorkerSettings, sto
         return found
 
     assert await asyncio.wait_for(asyncio.to_thread(follow), 60) == ["a1", "a2"]
+
+
+async def test_the_documented_access_list_is_enough(settings: WorkerSettings, store: Redis) -> None:
+    """docs/feeds-and-counters.md, under this test's prefix."""
+    docs = (Path(__file__).parents[2] / "docs/feeds-and-counters.md").read_text()
+    [line] = [line for line in docs.splitlines() if line.startswith("user consumer on")]
+    name = settings.redis_prefix.strip(":")
+    rules = line.replace("{consumer}", "secret").replace("~316:", f"~{settings.redis_prefix}").split()[2:]
+    admin: Any = store
+    await admin.execute_command("ACL", "SETUSER", name, *rules)
+    url = settings.redis_url.get_secret_value().replace("redis://", f"redis://{name}:secret@")
+    limited = settings.model_copy(update={"redis_url": type(settings.redis_url)(url)})
+    try:
+        await put(store, settings, "bad", "good")
+        seen: list[str] = []
+
+        async def handler(alert: StormAlert) -> None:
+            seen.append(alert.alert_id)
+            if alert.alert_id == "bad":
+                raise ValueError("no such team")
+
+        async with feed_of(limited) as feed:
+            running = asyncio.create_task(feed.run(handler, attempts=1))
+            await eventually(lambda: seen == ["bad", "good"])
+            running.cancel()
+            await asyncio.wait([running])
+        assert await store.xlen(settings.keys.alert_dead_letters) == 1
+        assert await store.ttl(settings.keys.alert_dead_letters) > 0
+        async with AlertFeed.from_redis(limited, from_beginning=True) as whole:
+            assert await take(whole, 2) == ["bad", "good"]
+    finally:
+        await admin.execute_command("ACL", "DELUSER", name)

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -151,3 +153,17 @@ def test_no_method_asks_more_often_where_there_is_more(settings: WorkerSettings,
         "storm": 1,
         "watch": 2,
     }
+
+
+@pytest.mark.parametrize("client", [Counters, AsyncCounters])
+async def test_the_last_minutes_of_a_series_end_with_this_one(
+    client: type[Counters] | type[AsyncCounters], settings: WorkerSettings, store: redis.Redis
+) -> None:
+    now = datetime.now(UTC)
+    for at in (now, now + timedelta(minutes=1)):  # the test may run on over a minute's end
+        store.hset(settings.keys.series("316-A", f"{at:%Y%m%d%H}"), str(at.minute), 7)
+    answer = client(settings).series("316-A", minutes=5)
+    series = await answer if inspect.isawaitable(answer) else answer
+    assert len(series) == 5
+    assert series[-1][1] == 7
+    assert series[-1][0] - series[0][0] == timedelta(minutes=4)

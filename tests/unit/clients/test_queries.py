@@ -25,7 +25,7 @@ class Recorder:
         self.commands: list[Sent] = []
 
     def __getattr__(self, command: str) -> Callable[..., None]:
-        return lambda *args: self.commands.append((command, *args))
+        return lambda *args, **_options: self.commands.append((command, *args))
 
 
 def run(query: _queries.Query[T], *replies: list[Any]) -> tuple[T, list[list[Sent]]]:
@@ -125,3 +125,45 @@ def test_a_series_is_asked_in_utc_whatever_the_zone() -> None:
 def test_a_series_refuses_a_span_that_cannot_be(since: datetime, until: datetime, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         next(_queries.series(KEYS, ["316-A"], since, until))
+
+
+def look(seen: _queries.Seen, scored: list[tuple[str, float]], *replies: Any) -> Any:
+    """One look of `watch`; gives (update, codes and storms that it asked for)."""
+    update, [_, asked] = run(_queries.look(KEYS, seen), [scored, []], list(replies))
+    return update, [key for _, key in asked]
+
+
+def test_watch_asks_for_what_has_a_new_last_event_and_a_tenth_of_the_rest() -> None:
+    seen = _queries.Seen()
+    scored = [(f"316-C{n}", 1.0) for n in range(20)]
+    first, asked = look(seen, scored, *[{"total": "1"}] * 20)
+    assert len(asked) == len(first.totals) == 20
+    scored[0] = ("316-C0", 2.0)
+    second, asked = look(seen, scored, {"total": "5"}, {"total": "1"}, {"total": "1"})
+    assert asked == [KEYS.counter("316-C0"), KEYS.counter("316-C1"), KEYS.counter("316-C11")]
+    assert second.totals == {"316-C0": 5}
+
+
+def test_watch_has_asked_for_every_code_after_ten_looks() -> None:
+    seen = _queries.Seen()
+    scored = [(f"316-C{n}", 1.0) for n in range(20)]
+    look(seen, scored, *[{"total": "1"}] * 20)
+    asked = {key for _ in range(_queries.TURNS) for key in look(seen, scored, *[{"total": "1"}] * 2)[1]}
+    assert len(asked) == 20
+
+
+def test_watch_says_nothing_where_nothing_has_changed() -> None:
+    seen = _queries.Seen()
+    first, _ = look(seen, [("316-A", 1.0)], {"total": "1"})
+    assert first.totals == {"316-A": 1}
+    again, _ = look(seen, [("316-A", 2.0)], {"total": "1"})
+    assert again is None
+
+
+def test_a_series_is_of_the_last_minutes_or_of_a_span() -> None:
+    minute = timedelta(minutes=1)
+    assert _queries.span(None, None, 60, NOON) == (NOON - 59 * minute, NOON)
+    assert _queries.span(None, NOON - minute, 1, NOON) == (NOON - minute, NOON - minute)
+    assert _queries.span(NOON - minute, None, 60, NOON) == (NOON - minute, NOON)
+    with pytest.raises(ValueError, match="minutes is 0"):
+        _queries.span(None, None, 0, NOON)
