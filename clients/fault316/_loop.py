@@ -26,7 +26,7 @@ class SenderLoop(asyncio.SelectorEventLoop):
         way, the parent would no longer hear from its broker.
         """
         nowhere = os.open(os.devnull, os.O_RDWR)
-        for key in list(self._watched.get_map().values()):
+        for key in list((self._watched.get_map() or {}).values()):
             os.dup2(nowhere, key.fd)
         os.close(nowhere)
         self._watched.close()

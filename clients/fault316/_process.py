@@ -1,14 +1,17 @@
 """The reporter of the whole process: `fault316.init` once, then `fault316.report` anywhere."""
 
 import logging
+import os
 import threading
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from fault316._guard import Guard
 
 if TYPE_CHECKING:
     from fault316._build import Details
+    from fault316._writer import BeforeSend
     from fault316.background import BackgroundReporter
+    from fault316_schemas import Connection
 
 logger = logging.getLogger("fault316")
 
@@ -19,7 +22,25 @@ _reporter: "BackgroundReporter | None" = None
 _said = False
 
 
-def init(service: str, **options: Any) -> "BackgroundReporter":
+class Options(TypedDict, total=False):
+    """What `init` takes beside the service; `BackgroundReporter` says what each is, and its default."""
+
+    connection: "Connection | None"
+    host: str | None
+    version: str | None
+    environment: str | None
+    component: str | None
+    before_send: "BeforeSend | None"
+    sample_rate: float
+    free_per_s: int | None
+    queue_max: int
+    resources: bool
+    close_timeout_s: float
+    spool_dir: str | os.PathLike[str] | None
+    spool_bytes_max: int
+
+
+def init(service: str, **options: Unpack[Options]) -> "BackgroundReporter":
     """Make the process's reporter; one that was there is closed.
 
     Args:

@@ -1,5 +1,6 @@
 """The background reporter without Kafka: what it takes down, what it refuses, and that nobody notices."""
 
+import inspect
 import logging
 import random
 import sys
@@ -8,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 from pydantic import ValidationError
 
+import fault316
 from fault316 import BackgroundReporter, Connection
+from fault316._process import Options
 from fault316._record import KEPT_CHARS_MAX, record
 from fault316._resources import ResourceProbe
 from fault316_schemas.event import COUNT_MAX
@@ -65,6 +68,27 @@ def test_what_is_not_delivered_when_closed_is_counted(reporter: BackgroundReport
         reporter.report("316-A")
     assert not reporter.close(0)
     assert (reporter.sent, reporter.dropped) == (0, 100)
+
+
+def test_init_has_the_options_of_the_reporter_and_replaces_the_one_before() -> None:
+    named = inspect.signature(BackgroundReporter).parameters.keys() - {"service"}
+    assert Options.__annotations__.keys() == named
+    first = fault316.init("shop", connection=NOWHERE, resources=False)
+    second = fault316.init("shop", connection=NOWHERE, resources=False)
+    first.report("316-A")
+    assert (first.dropped, second.dropped) == (1, 0)
+    assert fault316.close()
+    second.report("316-A")
+    assert second.dropped == 1
+
+
+def test_a_full_queue_drops_and_counts_what_a_report_stands_for(
+    reporter: BackgroundReporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporter._sender, "_queue_max", 0)
+    reporter.report("316-A", count=5)
+    reporter.report("316-A", count="many")  # type: ignore[arg-type]
+    assert reporter._sender.tally.counts() == {"queue_full": 6}
 
 
 def test_what_the_caller_changes_later_is_not_seen() -> None:
