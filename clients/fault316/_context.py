@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 _NOTHING: Mapping[str, Any] = {}
+_MARK = "__fault316_context__"
 _current: ContextVar[Mapping[str, Any]] = ContextVar("fault316_context", default=_NOTHING)
 
 
@@ -17,7 +18,8 @@ class context:  # noqa: N801 - read as a verb: `with fault316.context(…)`
         with fault316.context(request_id=request.id, user_id=user.id, endpoint="/orders/{id}"):
             handle(request)
 
-    Blocks nest; what is None is left as it is outside. Held in a context variable: tasks, `asyncio.to_thread` and
+    Blocks nest; what is None is left as it is outside. An exception that leaves a block takes the fields along, to
+    wherever it is reported. Held in a context variable: tasks, `asyncio.to_thread` and
     callbacks that are started inside see it, other requests never do. A thread that you start yourself begins
     without.
     """
@@ -54,6 +56,9 @@ class context:  # noqa: N801 - read as a verb: `with fault316.context(…)`
     ) -> None:
         if self._token is None:
             return
+        if isinstance(error, Exception) and not fields_of(error):  # else an inner block, which knew more
+            with contextlib.suppress(Exception):  # it has slots, or forbids it
+                setattr(error, _MARK, _current.get())
         with contextlib.suppress(ValueError):  # a generator that a framework ends in another context
             _current.reset(self._token)
         self._token = None
@@ -64,6 +69,12 @@ def current() -> Mapping[str, Any]:
     fields = _current.get()
     span = _span()
     return {**span, **fields} if span else fields
+
+
+def fields_of(error: BaseException) -> Mapping[str, Any]:
+    """The fields of the innermost block that this exception has left."""
+    fields = getattr(error, _MARK, _NOTHING)
+    return fields if isinstance(fields, Mapping) else _NOTHING
 
 
 def _span() -> dict[str, str]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from fault316._capture import Captured, capture
+from fault316._context import fields_of
 from fault316._text import SLACK_CHARS
 from fault316_schemas import Resources
 from fault316_schemas.event import COUNT_MAX, TEXT_CHARS_MAX
@@ -41,10 +42,14 @@ def record(code: str, details: dict[str, Any], context: Mapping[str, Any], at_s:
     for key, value in details.items():
         if type(value) is not str or len(value) > KEPT_CHARS_MAX:
             details[key] = _attributes(value) if isinstance(value, Mapping) else _light(value)
+    captured = None
+    if exception is not None:
+        captured = capture(exception)
+        context = {**context, **fields_of(exception)}
     for key, value in context.items():
         if details.get(key) is None:
             details[key] = value
-    return Record(code, details, count, at_s, None if exception is None else capture(exception))
+    return Record(code, details, count, at_s, captured)
 
 
 def _attributes(given: Mapping[Any, Any]) -> dict[Any, Any]:

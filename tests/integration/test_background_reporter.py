@@ -188,7 +188,8 @@ except OSError: pass
     events = {event["code"]: event for event in log_of(topics)}
     assert events.keys() == {"316-VALIDATION-ERR", "316-ORDER-SUBMIT-ERR"}
     assert events["316-VALIDATION-ERR"]["endpoint"] == "/orders"
-    assert events["316-ORDER-SUBMIT-ERR"]["version"] == "2.4.1"
+    submitted = events["316-ORDER-SUBMIT-ERR"]
+    assert (submitted["version"], submitted["user_id"], submitted["endpoint"]) == ("2.4.1", "7", "/orders")
 
 
 def test_a_program_that_just_ends_has_sent_its_faults(topics: WorkerSettings, tmp_path: Path) -> None:

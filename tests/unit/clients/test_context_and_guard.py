@@ -14,6 +14,7 @@ import fault316
 from fault316 import context
 from fault316._context import current
 from fault316._guard import Guard
+from fault316._record import record
 
 
 class Reports:
@@ -78,6 +79,14 @@ def test_the_span_of_opentelemetry_where_it_is_imported(monkeypatch: pytest.Monk
     assert current() == {}
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", SimpleNamespace())
     assert current() == {}
+
+
+def test_an_exception_takes_the_innermost_fields_to_where_it_is_reported() -> None:
+    with pytest.raises(KeyError) as raised, context(request_id="r"), context(user_id=1):
+        raise KeyError
+    with context(request_id="other", endpoint="/a"):
+        taken = record("316-A", {"exception": raised.value, "user_id": 2}, current(), 0.0)
+    assert taken.details == {"request_id": "r", "user_id": 2, "endpoint": "/a"}
 
 
 def test_a_guarded_function_raises_what_it_raised(reports: Reports) -> None:
