@@ -85,6 +85,8 @@ BUILT_IN: tuple[CodeInfo, ...] = (
           "consider pausing the promotion."),
     _info("316-HANG-ERR", Layer.APPLICATION, Severity.P0, "Process hangs",
           "Read the blocking stack in the event; take the instance out of the balancer; restart it after saving a thread dump."),
+    _info("316-REPORTER-DROPPED", Layer.APPLICATION, Severity.P2, "Faults that could not be reported",
+          "The attributes say why: Kafka away for longer than the buffer lasts (give the reporter a spool_dir), or faults faster than it takes."),
     _info("316-OTHER*", Layer.APPLICATION, Severity.P2, "Faults of codes beyond the limit",
           "More distinct codes than the limit: look for ids or free text in codes, and fix that producer."),
     _info("316-*", Layer.APPLICATION, Severity.P2, "Fault",
