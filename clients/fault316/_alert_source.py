@@ -1,10 +1,14 @@
 """What a feed stands on: where alerts come from, and where those go that nobody could handle."""
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from fault316_schemas.scrub import scrub_text
+
+T = TypeVar("T")
 
 HANDLED_MAX: Final = 10_000
 """Alert ids kept to tell repeats: about 1 MB, and what thousands of storms say."""
@@ -14,6 +18,7 @@ repeats what it was about to say when it died, so within minutes; a thousand ale
 BURY_LIMIT_S: Final = 10.0
 """What writing a dead letter may take, because the feed waits for it."""
 ERROR_CHARS_MAX: Final = 300
+CANCEL_AGAIN_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,35 @@ class Handled:
         self._ids[alert_id] = None
         if len(self._ids) > HANDLED_MAX:
             self._ids.popitem(last=False)
+
+
+class Reading(Generic[T]):
+    """One read that goes on where its caller is cancelled. What it finds is the next caller's."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[T] | None = None
+
+    async def result(self, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Of the read that is on, or of a new one. Raises StopAsyncIteration where it is stopped meanwhile."""
+        task = self._task = self._task or asyncio.create_task(read())
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise StopAsyncIteration
+        self._task = None
+        return task.result()
+
+    async def stop(self) -> None:
+        """End it; what it has found is given up."""
+        task, self._task = self._task, None
+        if task is not None:
+            await end(task)
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Cancel until it has ended: in Python 3.11 `asyncio.wait_for` may forget a cancellation (cpython issue 86296)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
 
 
 class Source(Protocol):

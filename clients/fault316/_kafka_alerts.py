@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import KafkaError
 
-from fault316._alert_source import BURY_LIMIT_S, RECALLED_MAX, Burial, Handled, Received
+from fault316._alert_source import BURY_LIMIT_S, RECALLED_MAX, Burial, Handled, Reading, Received
 from fault316._kafka import connect, within
 from fault316.errors import KafkaUnavailable
 from fault316_schemas import Connection
@@ -38,6 +38,7 @@ class KafkaAlerts:
         self._from_beginning = from_beginning
         self._consumer: AIOKafkaConsumer | None = None
         self._expected: dict[TopicPartition, int] = {}
+        self._reading = Reading[Received]()
         self._stopping: asyncio.Task[None] | None = None
 
     async def start(self, timeout: float) -> None:
@@ -56,17 +57,8 @@ class KafkaAlerts:
     async def receive(self) -> Received:
         """See `Source`."""
         assert self._consumer is not None
-        try:
-            record = await self._consumer.getone()
-        except ConsumerStoppedError:
-            raise StopAsyncIteration from None
-        partition = TopicPartition(record.topic, record.partition)
-        if self._group is not None and self._expected.get(partition) != record.offset:
-            # The first of this partition, or the first since another member had it: what comes before is handled.
-            await self._recall(partition, record.offset)
-        self._expected[partition] = record.offset + 1
-        where = f"{record.topic}:{record.partition}:{record.offset}"
-        return Received(record.value or b"", where, record)
+        consumer = self._consumer
+        return await self._reading.result(lambda: self._read(consumer))
 
     async def settle(self, received: Received) -> None:
         """See `Source`."""
@@ -96,9 +88,20 @@ class KafkaAlerts:
         consumer, self._consumer = self._consumer, None
         if consumer is None:
             return
+        await self._reading.stop()
         # Where the broker hangs, leaving lasts as long as its request may; that goes on without the caller.
         self._stopping = asyncio.create_task(within(STOP_LIMIT_S, consumer.stop))
         await asyncio.wait([self._stopping], timeout=CLOSE_S)
+
+    async def _read(self, consumer: AIOKafkaConsumer) -> Received:
+        record = await consumer.getone()
+        partition = TopicPartition(record.topic, record.partition)
+        if self._group is not None and self._expected.get(partition) != record.offset:
+            # The first of this partition, or the first since another member had it: what comes before is handled.
+            await self._recall(partition, record.offset)
+        self._expected[partition] = record.offset + 1
+        where = f"{record.topic}:{record.partition}:{record.offset}"
+        return Received(record.value or b"", where, record)
 
     def _make(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(

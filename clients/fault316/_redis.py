@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
@@ -10,7 +10,6 @@ from redis.exceptions import RedisError
 from fault316_schemas import Connection
 
 T = TypeVar("T")
-CANCEL_AGAIN_S = 0.1
 ADVICE = "check FAULT316_REDIS_URL, or start a local one with `fault316 up`"
 
 
@@ -33,10 +32,3 @@ async def apart(command: Awaitable[T]) -> T:
     (cpython issue 86296): a loop around the command would then never end.
     """
     return await asyncio.shield(asyncio.ensure_future(command))
-
-
-async def end(task: "asyncio.Task[Any]") -> None:
-    """Cancel until it has ended, for the same reason."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)

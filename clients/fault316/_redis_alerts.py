@@ -16,8 +16,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from fault316._alert_source import BURY_LIMIT_S, Burial, Handled, Received
-from fault316._redis import ADVICE, apart, end, place, words
+from fault316._alert_source import BURY_LIMIT_S, Burial, Handled, Reading, Received, end
+from fault316._redis import ADVICE, apart, place, words
 from fault316._redis_stream import DEAD_LETTERS_MAX, DEAD_LETTERS_TTL_S, Entry, first_of, recall
 from fault316.errors import RedisUnavailable
 from fault316_schemas import Connection
@@ -63,7 +63,7 @@ class RedisAlerts:
         self._claim_cursor = BEGINNING
         self._claim_at_s = 0.0
         self._held: str | None = None
-        self._reading: asyncio.Task[Entry] | None = None
+        self._reading = Reading[Entry]()
         self._holding: asyncio.Task[None] | None = None
 
     async def start(self, timeout: float) -> None:
@@ -84,14 +84,10 @@ class RedisAlerts:
             self._holding = asyncio.create_task(self._hold(self._redis, self._group))
 
     async def receive(self) -> Received:
-        """See `Source`. The reading goes on where the caller is cancelled; what it finds is the next caller's."""
+        """See `Source`."""
         assert self._redis is not None
-        reading = self._reading = self._reading or asyncio.create_task(self._read_on(self._redis))
-        await asyncio.wait([reading])  # which leaves it alone where we are cancelled
-        if reading.cancelled():
-            raise StopAsyncIteration
-        self._reading = None
-        entry = reading.result()
+        client = self._redis
+        entry = await self._reading.result(lambda: self._read_on(client))
         return Received(entry.fields.get("alert", ""), f"{self._stream}:{entry.id}", entry.id)
 
     async def settle(self, received: Received) -> None:
@@ -118,12 +114,12 @@ class RedisAlerts:
     async def close(self) -> None:
         """See `Source`."""
         client, self._redis = self._redis, None
-        tasks = [task for task in (self._reading, self._holding) if task is not None]
-        self._reading = self._holding = self._held = None
+        holding, self._holding, self._held = self._holding, None, None
         if client is None:
             return
-        for task in tasks:
-            await end(task)
+        await self._reading.stop()
+        if holding is not None:
+            await end(holding)
         with suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await apart(self._leave(client))

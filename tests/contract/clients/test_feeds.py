@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import random
 import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -139,6 +141,20 @@ async def test_waiting_can_be_cancelled_and_goes_on(subject: Subject) -> None:
             assert waiting.cancelled()
         await subject.alert("a1")
         assert await take(feed, 1) == ["a1"]
+
+
+async def test_giving_up_after_ever_so_short_a_time_loses_nothing(subject: Subject) -> None:
+    """Also while the feed looks back over what was handled before it was started."""
+    names = [f"a{n}" for n in range(20)]
+    for name in names:
+        await subject.alert(name)
+    found = await handle_all(subject.feed(), 5)
+    async with subject.feed() as feed:
+        while len(found) < len(names):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(random.uniform(0, 0.005)):
+                    found.append((await anext(feed)).alert_id)
+    assert found == names
 
 
 async def test_a_loop_ends_when_the_feed_is_closed(subject: Subject) -> None:
