@@ -20,6 +20,8 @@ class TopicSpec:
     config: dict[str, str]
     exact: bool = False
     """Whether more partitions would be wrong, because producers choose the partition by the key's hash."""
+    consumers_only: bool = False
+    """Whether no worker writes or reads it: workers neither make it nor need rights on it."""
     required: frozenset[str] = frozenset()
     """Settings without which the counts would be wrong, also on a topic that was there before."""
 
@@ -67,6 +69,13 @@ def topic_specs(settings: WorkerSettings) -> tuple[TopicSpec, ...]:
             required=frozenset({"cleanup.policy"}),
         ),
         TopicSpec(topics.alerts, 1, "storm alerts as JSON", {"retention.ms": str(30 * DAY_MS)}),
+        TopicSpec(
+            topics.alert_dead_letters,
+            1,
+            "alerts that no handler took",
+            {"retention.ms": str(30 * DAY_MS)},
+            consumers_only=True,
+        ),
         TopicSpec(
             topics.dead_letters,
             1,

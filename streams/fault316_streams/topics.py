@@ -36,16 +36,19 @@ class TopicReport:
     created: bool
 
 
-async def ensure_topics(settings: WorkerSettings, groups: Iterable[str] = ()) -> list[TopicReport]:
+async def ensure_topics(
+    settings: WorkerSettings, groups: Iterable[str] = (), *, consumers: bool = False
+) -> list[TopicReport]:
     """Create what is missing; check what is there. May be called by any number of workers at once.
 
-    `groups`: consumer groups that the caller will join, and must be allowed to.
+    `groups`: consumer groups that the caller will join, and must be allowed to; `consumers`: also the topics that
+    only consumers use.
 
     Raises:
         Failure: Kafka does not answer or refuses (its cause is then the error).
         Misuse: a topic that was there before cannot be used as it is; no restart changes that.
     """
-    specs = topic_specs(settings)
+    specs = [spec for spec in topic_specs(settings) if consumers or not spec.consumers_only]
     admin = AIOKafkaAdminClient(**settings.kafka_options())
     try:
         await admin.start()

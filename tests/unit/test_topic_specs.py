@@ -14,6 +14,7 @@ def test_names_are_the_documented_ones() -> None:
         "316.partials",
         "316.detect-codes-changelog",
         "316.alerts",
+        "316.alerts.dlq",
         "316.events.dlq",
     ]
 

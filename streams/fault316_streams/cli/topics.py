@@ -16,7 +16,7 @@ from fault316_streams.topics import ensure_topics
 def topics(as_json: Json = False) -> None:
     """Create the Kafka topics that are missing, and show all."""
     quiet()
-    reports = asyncio.run(ensure_topics(WorkerSettings()))
+    reports = asyncio.run(ensure_topics(WorkerSettings(), consumers=True))
     if as_json:
         rows = [asdict(report) for report in reports]
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_APPEND_NEWLINE))
