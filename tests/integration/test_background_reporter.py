@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 import fault316
 from fault316 import BackgroundReporter, FaultEvent
 from fault316_streams.embedded import Embedded
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.topics import ensure_topics
+from support import until
 
 FLUSH_S = 60.0
 """A limit against a hang, not a wish."""
@@ -33,17 +34,24 @@ def log_of(settings: WorkerSettings) -> list[dict[str, Any]]:
     )
     try:
         partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-        ends = {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1]
-            for number in partitions
-        }
+        parts = [TopicPartition(topic, number) for number in partitions]
+        end = sum(until(lambda part=part: watermarks(consumer, part))[1] for part in parts)  # type: ignore[misc]
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         records: list[Any] = []
-        while len(records) < sum(ends.values()):
+        while len(records) < end:
             records += [one for one in consumer.consume(1_000, timeout=1) if one.error() is None]
         return [json.loads(record.value()) for record in records]
     finally:
         consumer.close()
+
+
+def watermarks(consumer: Consumer, part: TopicPartition) -> tuple[int, int]:
+    """Of a partition; an AssertionError while it has no leader, which a new topic's may not have yet."""
+    try:
+        found: tuple[int, int] = consumer.get_watermark_offsets(part, timeout=30)
+    except KafkaException as error:
+        raise AssertionError(error) from error
+    return found
 
 
 def faults(events: list[dict[str, Any]]) -> Counter[str]:
