@@ -1,5 +1,7 @@
 # Everything happens in .venv; only Kafka's jars are kept outside (~/.cache/fault316).
-PYTHON ?= python3
+# The first of these that is new enough; pyenv's too, where it is not in PATH.
+PYTHON ?= $(or $(shell for each in python3 python3.13 python3.12 python3.11 $$HOME/.pyenv/versions/*/bin/python3; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11, 7))' 2>/dev/null && echo "$$each" && break; done),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
