@@ -1,11 +1,12 @@
-"""A partial → messages of the partials topic: split by the code's partition, and by size. Pure."""
+"""A chunk → its partial → messages of the partials topic: split by the code's partition, and by size. Pure."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from fault316_streams.partial import Partial, encode, partition_of
+from fault316_streams.intake.combine import Chunk
+from fault316_streams.partial import FORMAT_VERSION, Contribution, Partial, encode, partition_of
 
 MESSAGE_BYTES_MAX: Final = 512 * 1024
 """Half of what a broker takes by default. One code of one chunk stays below: 40 KB of facets, at most 4,096
@@ -17,6 +18,22 @@ class Message(NamedTuple):
 
     partition: int
     value: bytes
+
+
+def partial_of(
+    chunk: Chunk, partition: int, codes: dict[str, Contribution], wall_ms: int, caught_up: bool
+) -> Partial:
+    """What a chunk of source partition `partition` says of `codes`, its snapshot; the rest is as in `Partial`."""
+    return Partial(
+        version=FORMAT_VERSION,
+        partition=partition,
+        start=chunk.start,
+        upto=chunk.upto,
+        log_ms=chunk.log_ms,
+        wall_ms=wall_ms,
+        caught_up=caught_up,
+        codes=codes,
+    )
 
 
 def messages(said: Partial, partitions: int) -> list[Message]:

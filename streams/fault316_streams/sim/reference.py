@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fault316_schemas import StormAlert, Transition
-from fault316_streams.intake.messages import messages
+from fault316_streams.intake.messages import messages, partial_of
 from fault316_streams.intake.source import Source
 from fault316_streams.intake.stats import IntakeStats
 from fault316_streams.partial import FORMAT_VERSION, Partial, Progress, Tick, decode
@@ -77,16 +77,7 @@ def _said(source: Source, wall_ms: int, partitions: int) -> list[tuple[int, Part
     said = []
     for chunk in chunks:
         if codes := chunk.snapshot():
-            whole = Partial(
-                version=FORMAT_VERSION,
-                partition=source.partition,
-                start=chunk.start,
-                upto=chunk.upto,
-                log_ms=chunk.log_ms,
-                wall_ms=wall_ms,
-                caught_up=True,
-                codes=codes,
-            )
+            whole = partial_of(chunk, source.partition, codes, wall_ms, caught_up=True)
             for message in messages(whole, partitions):
                 partial = decode(message.value)
                 assert isinstance(partial, Partial)

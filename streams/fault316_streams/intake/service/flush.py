@@ -10,13 +10,13 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from fault316_streams.intake.combine import Chunk
-from fault316_streams.intake.messages import messages
+from fault316_streams.intake.messages import messages, partial_of
 from fault316_streams.intake.service.dead_letters import DeadLetters
 from fault316_streams.intake.service.publisher import ACK_LIMIT_S, Publisher
 from fault316_streams.intake.service.status import IntakeState, PartitionStatus
 from fault316_streams.intake.source import Source
 from fault316_streams.intake.stats import IntakeStats
-from fault316_streams.partial import FORMAT_VERSION, Partial, Progress, Tick
+from fault316_streams.partial import FORMAT_VERSION, Progress, Tick
 
 TICK_S: Final = 1.0
 
@@ -138,16 +138,7 @@ class Flusher:
         said = Progress(chunk.upto, source.log_ms if chunk is source.chunk else chunk.log_ms, caught_up)
         codes = chunk.snapshot(limit)
         if codes:
-            partial = Partial(
-                version=FORMAT_VERSION,
-                partition=source.partition,
-                start=chunk.start,
-                upto=chunk.upto,
-                log_ms=chunk.log_ms,
-                wall_ms=wall_ms,
-                caught_up=caught_up,
-                codes=codes,
-            )
+            partial = partial_of(chunk, source.partition, codes, wall_ms, caught_up)
             await self._publisher.publish(messages(partial, self._publisher.partitions))
             self._state.done += 1
         if limit is None:
