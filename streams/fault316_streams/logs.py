@@ -14,7 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from fault316_schemas.scrub import scrub_text
-from fault316_streams.intake.reject import one_line
+from fault316_streams.intake.reject import escaped
 
 LIBRARIES: Final = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio", "redis")
 """At INFO they report each rebalance and partition in several lines."""
@@ -121,7 +121,7 @@ def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
         if name == "exception":
             # Indented, so that no line of a message passes for a line of the log.
             lines = scrub_text(str(value)).split("\n")
-            event[name] = textwrap.indent("\n".join(map(_one_line, lines)), "  ")
+            event[name] = textwrap.indent("\n".join(map(escaped, lines)), "  ")
         elif not isinstance(value, bool | int | float | None):
             event[name] = _harmless_value(value)
     return event
@@ -130,11 +130,7 @@ def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
 def _harmless_value(value: Any) -> Any:
     """Texts on one line. Anything else as it is, unless its text tells a secret."""
     if isinstance(value, str):
-        return _one_line(scrub_text(value))
+        return escaped(scrub_text(value))
     text = repr(value)
     scrubbed = scrub_text(text)
     return value if scrubbed == text else scrubbed
-
-
-def _one_line(text: str) -> str:
-    return one_line(text, 10 * len(text))  # the longest escape of a character has 10

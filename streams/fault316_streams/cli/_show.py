@@ -8,7 +8,7 @@ from rich.text import Text
 
 from fault316 import State
 from fault316_schemas import Severity, StormAlert, Transition
-from fault316_streams.intake.reject import one_line
+from fault316_streams.intake.reject import escaped
 
 STATE_STYLE = {State.QUIET: "green", State.PENDING: "yellow", State.STORM: "bold red"}
 SEVERITY_STYLE = {
@@ -84,7 +84,7 @@ def severity(value: Severity) -> Text:
 
 def plain(text: str, style: str = "") -> Text:
     """Words of others: no markup in them counts, and no character moves the cursor."""
-    return Text(one_line(text, 10 * len(text)), style=style)
+    return Text(escaped(text), style=style)
 
 
 def alert_row(alert: StormAlert) -> Table:

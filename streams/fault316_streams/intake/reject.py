@@ -41,9 +41,12 @@ def shown(text: str, chars_max: int) -> str:
 
 
 def one_line(text: str, chars_max: int) -> str:
-    """`text` cut to `chars_max`, with everything that could move a terminal's cursor or break a line escaped."""
-    text = text[:chars_max]
+    """`text` cut to `chars_max`, `escaped`."""
+    return escaped(text[:chars_max])[:chars_max]
+
+
+def escaped(text: str) -> str:
+    """All of `text`, with everything that could move a terminal's cursor or break a line escaped."""
     if text.isprintable():
         return text
-    escaped = (ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in text)
-    return "".join(escaped)[:chars_max]
+    return "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in text)
