@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from typing import Final, Literal, cast
 
+import msgspec
+
 from fault316_schemas import StormAlert
 from fault316_streams.alert import AlertState
 from fault316_streams.pipeline import Pipeline
@@ -119,8 +121,17 @@ def _safe(alerts: AlertState) -> list[bytes]:
     return [alert for alert in due if alert and alert not in alerts.pending]
 
 
+class _Named(msgspec.Struct):
+    """As much of an alert as says which it is; all of it would take twenty times as long to read."""
+
+    alert_id: str
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
 def _id(alert: bytes) -> str:
-    return StormAlert.from_json(alert).alert_id
+    return _named.decode(alert).alert_id
 
 
 def view_of(state: CodeState, partition: int, pipeline: Pipeline, minutes: set[int] | None) -> CodeView:
