@@ -1,7 +1,6 @@
 """Realistic events by the million, from a seed: about 700 bytes of JSON each, one code hotter than the others."""
 
 import random
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,11 +63,6 @@ def stamp_of(epoch_s: float) -> bytes:
     """A time as it is written in events."""
     at = datetime.fromtimestamp(epoch_s, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
-
-
-def expected(load: Load, number: int) -> Counter[str]:
-    """Code → events."""
-    return Counter(event.code for event in load.events(number))
 
 
 def _template(rng: random.Random, code: str) -> tuple[str, bytes, bytes, bytes]:
