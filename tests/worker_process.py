@@ -104,6 +104,16 @@ class WorkerProcess:
         assert not said["ready"], said
         return str(said["detail"])
 
+    def until_waiting(self, component: str, what: str = "") -> str:
+        """Return what it says once a component waits, and for that."""
+
+        def says() -> str:
+            said = self.waits_for(component)
+            assert what in said, said
+            return said
+
+        return until(says)
+
     def metric(self, name: str) -> float:
         """The sum of a metric's samples."""
         with urllib.request.urlopen(self._url("metrics"), timeout=5) as answer:

@@ -6,7 +6,6 @@ from typing import Final
 
 from fault316_streams.embedded import Embedded
 from fault316_streams.settings import WorkerSettings
-from support import until
 from trial import Trial
 from worker_process import Workers
 
@@ -41,7 +40,7 @@ def test_a_broker_that_was_away_for_a_minute_costs_nothing(
                 pair.stop_kafka(kill=True)
                 cpu_s, lines, began = both.cpu_s(), both.lines(), time.monotonic()
                 while time.monotonic() - began < away_s:
-                    assert "kafka" in until(lambda: both.waits_for("intake"))
+                    assert "kafka" in both.until_waiting("intake")
                     time.sleep(1)
                 took_s = time.monotonic() - began
                 cpu_s, lines = both.cpu_s() - cpu_s, both.lines() - lines

@@ -40,7 +40,7 @@ def test_a_full_disk_under_kafka_costs_nothing_once_there_is_room(
                 assert pair.kafka_pid is not None
                 fill_disk(pair.kafka_pid)
                 until(lambda: pair.kafka_pid is None, deadline_s=60)
-                until(lambda: "kafka" in both.waits_for("intake"))
+                both.until_waiting("intake", "kafka")
                 pair.start_kafka()
             both.ready()
         with run.storm():

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from fault316_streams.embedded import Embedded
 from fault316_streams.settings import WorkerSettings
-from support import until
 from trial import Trial
-from worker_process import WorkerProcess, Workers
+from worker_process import Workers
 
 
 def test_everything_is_counted_when_kafka_was_killed_under_load(
@@ -30,7 +29,7 @@ def test_everything_is_counted_when_kafka_was_killed_under_load(
             run.resolved(code)
             with run.injected():
                 pair.stop_kafka(kill=True)
-                waits(both, "intake", "kafka")
+                both.until_waiting("intake", "kafka")
                 pair.start_kafka()
             both.ready()
         with run.storm():
@@ -53,16 +52,11 @@ def test_a_worker_waits_for_kafka_at_its_start_and_stops_without_it(
             run.counting()
             with run.injected():
                 pair.stop_kafka(kill=True)
-                waits(worker, "intake", "kafka")
+                worker.until_waiting("intake", "kafka")
                 assert worker.stop() == 0
                 worker = workers.start(fragile, "--policy", calm)
-                waits(worker, "kafka", fragile.bootstrap_servers)
+                worker.until_waiting("kafka", fragile.bootstrap_servers)
                 pair.start_kafka()
         with run.storm():
             pass
     assert worker.stop() == 0
-
-
-def waits(worker: WorkerProcess, component: str, what: str) -> None:
-    """Return once /readyz says that it waits, and for what."""
-    until(lambda: what in worker.waits_for(component))

@@ -125,7 +125,7 @@ def test_lost_replies(
         for _ in rounds:
             with run.storm(), run.injected(), proxy.being(Line(drops_replies=True)):
                 before = proxy.accepted
-                until(lambda: worker.waits_for(component))
+                worker.until_waiting(component)
                 until(lambda before=before: proxy.accepted > before, deadline_s=RECOVER_LIMIT_S)  # type: ignore[misc]
         worker.ready()
     assert worker.stop() == 0
@@ -146,7 +146,7 @@ def test_silence(
         for _ in rounds:
             with run.storm(), run.injected(), both(proxied, Line(stuck=True)):
                 for component in ("intake", "redis"):
-                    until(lambda component=component: worker.waits_for(component))  # type: ignore[misc]
+                    worker.until_waiting(component)
                 time.sleep(SLOW_S)
         worker.ready()
     assert worker.stop() == 0
@@ -167,7 +167,7 @@ def test_nobody_there(
         for _ in rounds:
             with run.storm(), run.injected(), both(proxied, Line(refused=True)):
                 for component in ("intake", "redis"):
-                    until(lambda component=component: worker.waits_for(component))  # type: ignore[misc]
+                    worker.until_waiting(component)
                 cpu_share, lines_per_s = effort(worker)
                 print(f"{cpu_share:.0%} of a processor and {lines_per_s:.1f} log lines a second meanwhile")
                 assert cpu_share < CPU_SHARE_MAX

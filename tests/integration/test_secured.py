@@ -240,7 +240,7 @@ def test_a_worker_with_a_wrong_setting_waits_and_says_for_what(
     password = "hunter2-wrong" if what == "password" else secured.passwords["worker"]
     with Workers(tmp_path) as workers:
         worker = workers.start(settings, sasl_password=password)
-        until(lambda: SAYS[what][0] in worker.waits_for("kafka"))
+        worker.until_waiting("kafka", SAYS[what][0])
         assert "hunter2" not in str(worker.readyz())
         assert worker.stop() == 0
         assert SAYS[what][0] in worker.log.read_text()
@@ -256,7 +256,7 @@ def test_a_worker_with_a_wrong_redis_password_counts_and_says_what_to_check(
         worker = workers.start(
             secured.settings("worker", redis_url=wrong_url), sasl_password=secured.passwords["worker"]
         )
-        until(lambda: "password" in worker.waits_for("redis"))
+        worker.until_waiting("redis", "password")
         assert "FAULT316_REDIS_URL" in worker.waits_for("redis")
         until(
             lambda: (
