@@ -54,6 +54,21 @@ def test_a_storm_told_late_is_still_told_at_its_own_time() -> None:
     assert [round(alert.started_at.timestamp()) - T for alert in alerts] == [310]
 
 
+def test_a_worse_second_that_is_heard_of_late_is_counted_and_is_no_news() -> None:
+    """After an outage one source partition tells all of its seconds before the next one tells any."""
+    story = Story(normal_per_s=1).at(1, 60).at(20, 3)
+    for source, (rate, second) in enumerate([(4_000, T + 80), (40_000, T + 75)], start=1):
+        late = Partial(
+            1, source, 0, rate, (T + 80) * 1_000, (T + 80) * 1_000, True, {CODE: events(second, rate)}
+        )
+        story.alerts += story.pipeline.feed(late, 9_990 + source).alerts
+    told = [(alert.transition.value, round(alert.at.timestamp()) - T) for alert in story.alerts]
+    assert told == [("opened", 62), ("escalated", 80)]
+    storm = story.state.judge.storm
+    assert storm is not None
+    assert storm.peak_per_s >= 4_000
+
+
 def test_codes_beyond_the_limit_are_counted_together() -> None:
     """Nothing vanishes: what has no place of its own counts under 316-OTHER, once, and is named."""
     pipeline = Pipeline(3, PolicyBook(), codes_max=2)

@@ -118,6 +118,7 @@ def _open(
         severity=storms.worst(window.recent.severity(), policy.severity_share),
         peak_per_s=observed_per_s,
         settled_s=now_s,
+        told_s=now_s,
     )
     state.rule_since.clear()
     state.baseline.learn(panes, started_s, policy.half_life_s)

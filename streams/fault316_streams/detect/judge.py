@@ -33,6 +33,9 @@ class Storm(msgspec.Struct, array_like=True):
     settled_s: int
     calm_since_s: int = 0
     """First second of the present calm; 0: it is not calm."""
+    told_s: int = 0
+    """The second of its last alert. After an outage earlier ones are heard of later: they are counted, and are no
+    news."""
 
 
 class JudgeState(msgspec.Struct, array_like=True):

@@ -18,8 +18,8 @@ def escalated(policy: StormPolicy, storm: Storm, window: WindowState, now_s: int
     seen_s = max(1, min(storm.window_s, now_s - storm.started_s + 1))
     observed_per_s = window.panes.count(now_s, seen_s) / seen_s
     storm.peak_per_s = max(storm.peak_per_s, observed_per_s)
-    if now_s < storm.started_s + storm.window_s:
-        return None  # the window is still filling
+    if now_s < max(storm.started_s + storm.window_s, storm.told_s):
+        return None  # the window is still filling, or something later is told already
     severity = worst(window.recent.severity(), policy.severity_share)
     if severity < storm.severity:
         storm.severity, reason = severity, Reason.SEVERITY_ROSE
@@ -28,6 +28,7 @@ def escalated(policy: StormPolicy, storm: Storm, window: WindowState, now_s: int
     else:
         return None
     storm.class_per_s = max(storm.class_per_s, observed_per_s)
+    storm.told_s = now_s
     return verdict(storm, Transition.ESCALATED, reason, now_s, observed_per_s)
 
 

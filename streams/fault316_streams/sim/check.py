@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from aiokafka.errors import KafkaError
@@ -119,6 +120,8 @@ def _transitions(alerts: list[StormAlert]) -> Iterator[str]:
             or Transition.RESOLVED in kinds[:-1]
         ):
             yield f"{storm_id}: {[str(kind) for kind in kinds]}"
+        if any(later.at < one.at for one, later in pairwise(its)):
+            yield f"{storm_id}: told in another order than it happened: {[str(alert.at) for alert in its]}"
 
 
 def _told_storms(world: World, alerts: list[StormAlert]) -> list[Storm]:
