@@ -19,8 +19,9 @@ class context:  # noqa: N801 - read as a verb: `with fault316.context(…)`
             handle(request)
 
     Blocks nest; what is None is left as it is outside. An exception that leaves a block takes the fields along, to
-    wherever it is reported. Held in a context variable: tasks, `asyncio.to_thread` and
-    callbacks that are started inside see it, other requests never do. A thread that you start yourself begins
+    wherever it is reported. `endpoint` may be any object: its text is taken when a fault is reported, because a web
+    framework knows the route only after the request has begun. Held in a context variable: tasks, `asyncio.to_thread`
+    and callbacks that are started inside see it, other requests never do. A thread that you start yourself begins
     without.
     """
 
@@ -31,7 +32,7 @@ class context:  # noqa: N801 - read as a verb: `with fault316.context(…)`
         *,
         request_id: str | None = None,
         user_id: str | int | None = None,
-        endpoint: str | None = None,
+        endpoint: object = None,
         component: str | None = None,
         trace_id: str | None = None,
         span_id: str | None = None,

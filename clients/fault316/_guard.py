@@ -6,11 +6,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
+from fault316._reported import is_reported, mark_reported
+
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_MARK = "__fault316_reported__"
-
 
 ReportException = Callable[..., None]
 """A reporter's `report_exception`."""
@@ -19,9 +18,9 @@ ReportException = Callable[..., None]
 class Guard:
     """A context manager and a decorator, of functions, generators and coroutine functions.
 
-    An `Exception` that leaves it is reported once, by the innermost guard that it passes, and raised on as it is.
-    What ends a task or a program (`CancelledError`, `KeyboardInterrupt`, `SystemExit`) is no fault. Holds no state:
-    one guard may be entered by many at a time.
+    An `Exception` that leaves it is reported, unless it was before (by a guard inside, by `report_exception`), and
+    raised on as it is. What ends a task or a program (`CancelledError`, `KeyboardInterrupt`, `SystemExit`) is no
+    fault. Holds no state: one guard may be entered by many at a time.
     """
 
     __slots__ = ("_code", "_details", "_report")
@@ -37,8 +36,8 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Exception) and not _is_marked(error):
-            _mark(error)
+        if isinstance(error, Exception) and not is_reported(error):
+            mark_reported(error)
             self._report(error, code=self._code, **self._details)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -78,14 +77,3 @@ class Guard:
                 return (yield from function(*args, **kwargs))
 
         return guarded
-
-
-def _is_marked(error: Exception) -> bool:
-    return bool(getattr(error, _MARK, False))
-
-
-def _mark(error: Exception) -> None:
-    try:
-        setattr(cast(Any, error), _MARK, True)
-    except Exception:  # it has slots, or forbids it: then an outer guard reports it again
-        return

@@ -39,9 +39,6 @@ def record(code: str, details: dict[str, Any], context: Mapping[str, Any], at_s:
     if type(count) is not int or not 1 <= count <= COUNT_MAX:
         raise ValueError(f"count should be an integer from 1 to {COUNT_MAX:,}")
     exception = details.pop("exception", None)
-    for key, value in details.items():
-        if type(value) is not str or len(value) > KEPT_CHARS_MAX:
-            details[key] = _attributes(value) if isinstance(value, Mapping) else _light(value)
     captured = None
     if exception is not None:
         captured = capture(exception)
@@ -49,6 +46,9 @@ def record(code: str, details: dict[str, Any], context: Mapping[str, Any], at_s:
     for key, value in context.items():
         if details.get(key) is None:
             details[key] = value
+    for key, value in details.items():
+        if type(value) is not str or len(value) > KEPT_CHARS_MAX:
+            details[key] = _attributes(value) if isinstance(value, Mapping) else _light(value)
     return Record(code, details, count, at_s, captured)
 
 

@@ -10,6 +10,7 @@ from fault316._context import current
 from fault316._guard import Guard
 from fault316._identity import identity
 from fault316._record import record
+from fault316._reported import mark_reported
 from fault316._tally import Tally
 from fault316._writer import BeforeSend, Writer
 from fault316_schemas import FaultEvent
@@ -125,6 +126,8 @@ class MemoryReporter:
             raise AssertionError(f"nothing should be reported, there is:{there}")
 
     def _keep(self, code: str, details: dict[str, Any]) -> None:
+        if (thrown := details.get("exception")) is not None:
+            mark_reported(thrown)
         event = self._writer.write(record(code, details, current(), time.time()))
         if event is not None:
             with self._lock:

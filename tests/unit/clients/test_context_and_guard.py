@@ -15,6 +15,7 @@ from fault316 import context
 from fault316._context import current
 from fault316._guard import Guard
 from fault316._record import record
+from fault316.testing import MemoryReporter
 
 
 class Reports:
@@ -89,6 +90,20 @@ def test_an_exception_takes_the_innermost_fields_to_where_it_is_reported() -> No
     assert taken.details == {"request_id": "r", "user_id": 2, "endpoint": "/a"}
 
 
+def test_an_endpoint_that_is_known_later_is_read_when_a_fault_is_reported() -> None:
+    route = ["not yet"]
+
+    class Endpoint:
+        def __str__(self) -> str:
+            return route[0]
+
+    with context(endpoint=Endpoint()):
+        route[0] = "/orders/{id}"
+        taken = record("316-A", {}, current(), 0.0)
+        route[0] = "changed since"
+    assert taken.details == {"endpoint": "/orders/{id}"}
+
+
 def test_a_guarded_function_raises_what_it_raised(reports: Reports) -> None:
     @Guard(reports, "316-A", {"component": "c"})
     def divide(by: int) -> float:
@@ -140,6 +155,22 @@ def test_one_fault_through_several_guards_is_one(reports: Reports) -> None:
     with pytest.raises(KeyError), Guard(reports, "316-OUTER", {}), Guard(reports, "316-INNER", {}):
         raise KeyError
     assert [code for _, code, _ in reports.seen] == ["316-INNER"]
+
+
+def test_what_was_reported_inside_of_a_guard_is_not_reported_again() -> None:
+    reporter = MemoryReporter()
+
+    @reporter.guard("316-OUTER")
+    def fail() -> None:
+        try:
+            raise KeyError
+        except KeyError as error:
+            reporter.report_exception(error, "316-INNER")
+            raise
+
+    with pytest.raises(KeyError):
+        fail()
+    assert [event.code for event in reporter.events] == ["316-INNER"]
 
 
 @pytest.mark.parametrize("end", [asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit])

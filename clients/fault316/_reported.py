@@ -1,0 +1,48 @@
+"""One exception is one fault: who reports it marks it, and who meets it further out lets it pass."""
+
+import contextlib
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, Self, cast
+
+_MARK = "__fault316_reported__"
+
+
+class Work:
+    """A piece of work that ends with an answer, such as a request: was an exception reported inside of it?
+
+    The answer 503 to a request in which an exception was reported tells the same fault once more.
+    """
+
+    __slots__ = ("_token", "reported")
+
+    def __init__(self) -> None:
+        self.reported = False
+        self._token: Token[Work | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._token = _current.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            with contextlib.suppress(ValueError):  # ended in another context than it was begun in
+                _current.reset(self._token)
+
+
+_current: ContextVar[Work | None] = ContextVar("fault316_work", default=None)
+
+
+def is_reported(error: BaseException) -> bool:
+    """Whether somebody has reported this very exception."""
+    return bool(getattr(error, _MARK, False))
+
+
+def mark_reported(error: BaseException) -> None:
+    """Say that it is reported. One that has slots, or forbids it, may be reported again further out."""
+    with contextlib.suppress(Exception):
+        setattr(cast(Any, error), _MARK, True)
+    if (work := _current.get()) is not None:
+        work.reported = True
