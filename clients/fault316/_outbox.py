@@ -8,16 +8,16 @@ A record counts for the faults that it stands for: 1, unless the caller gives it
 import asyncio
 import itertools
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
-from enum import StrEnum
 from functools import partial
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from fault316._compression import COMPRESSION, Compression
 from fault316._kafka import ABANDON_S, BACKOFF_MAX_S, abandon, connect
+from fault316._loss import Loss, LossLog
 from fault316.errors import KafkaUnavailable
 from fault316_schemas import Connection
 
@@ -27,26 +27,13 @@ BUFFER_BYTES_MAX = 32 * 1024 * 1024
 """At about 700 bytes a fault, 48,000 of them: an outage of 45 s at 1,000 faults a second."""
 RECORD_BYTES_MAX = 900_000
 """A broker refuses batches above 1,048,588 bytes (`message.max.bytes`) by default; an event within the contract
-has at most 762 KB."""
+has at most 762 KB. This bound, like all here and the spool's, is of bytes before compression."""
 BATCH_BYTES_MAX = 256 * 1024
 """Of records in one batch: enough that the cost of a request vanishes (about 370 faults)."""
 LINGER_S = 0.005
 """What a lone record waits for company."""
 RETRY_BACKOFF_MS = 500
 """aiokafka logs two lines with each attempt while Kafka is away; its default is 100."""
-LOG_INTERVAL_S = 10.0
-"""Between two warnings about the same kind of loss, so that an outage does not flood the log."""
-
-
-class Loss(StrEnum):
-    """Why records are given up, and what else is worth a warning."""
-
-    TOO_LARGE = "too large"
-    NO_ROOM = "the buffer is full"
-    REFUSED = "refused by Kafka"
-    NOT_SENDING = "nothing is sent any more"
-    PRODUCER = "the producer is replaced"
-
 
 Weighed = tuple[bytes, int]
 """A record and how many faults it counts for."""
@@ -55,7 +42,13 @@ Weighed = tuple[bytes, int]
 class Outbox:
     """Records on their way to `topic`. Belongs to one event loop; `start` before use, `close` after it."""
 
-    def __init__(self, connection: Connection, topic: str, *, bytes_max: int = BUFFER_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        topic: str,
+        compression: Compression | None = COMPRESSION,
+        bytes_max: int = BUFFER_BYTES_MAX,
+    ) -> None:
         self.sent = 0
         """Faults that Kafka has acknowledged."""
         self.dropped = 0
@@ -64,6 +57,7 @@ class Outbox:
         """Faults taken and not settled yet."""
         self._connection = connection
         self._topic = topic
+        self._compression = compression
         self._bytes_max = bytes_max
         self._bytes_held = 0
         self._queue: deque[Weighed] = deque()
@@ -74,7 +68,7 @@ class Outbox:
         self._turn = itertools.count()
         self._producer: AIOKafkaProducer | None = None
         self._pump_task: asyncio.Task[None] | None = None
-        self._warned_at: dict[Loss, float] = {}
+        self._log = LossLog()
 
     async def start(self, timeout_s: float) -> None:
         """Connect. Raises KafkaUnavailable after `timeout_s`."""
@@ -148,6 +142,7 @@ class Outbox:
                 client_id="fault316-reporter",
                 enable_idempotence=True,
                 acks="all",
+                compression_type=self._compression,
                 max_batch_size=RECORD_BYTES_MAX,
                 retry_backoff_ms=RETRY_BACKOFF_MS,
             )
@@ -210,7 +205,7 @@ class Outbox:
 
     async def _reconnect(self, error: KafkaError) -> None:
         """A producer that has failed for good (its sequence is out of order, say) is replaced."""
-        self._warn(Loss.PRODUCER, f"the Kafka producer failed and is replaced: {error!r}")
+        self._log.warn(Loss.PRODUCER, f"the Kafka producer failed and is replaced: {error!r}")
         if self._producer is not None:
             await abandon(self._producer)
         await self._connect_at_last()
@@ -220,7 +215,7 @@ class Outbox:
             try:
                 return await self._connect(BACKOFF_MAX_S)
             except KafkaUnavailable as unavailable:
-                self._warn(Loss.PRODUCER, str(unavailable))
+                self._log.warn(Loss.PRODUCER, str(unavailable))
                 await asyncio.sleep(BACKOFF_MAX_S)
 
     def _settle(self, records: list[Weighed], delivery: asyncio.Future[object]) -> None:
@@ -238,11 +233,5 @@ class Outbox:
 
     def _drop(self, weight: int, loss: Loss, detail: str) -> bool:
         self.dropped += weight
-        self._warn(loss, f"{weight} fault events dropped, {self.dropped} so far: {loss.value} ({detail})")
+        self._log.warn(loss, f"{weight} fault events dropped, {self.dropped} so far: {loss.value} ({detail})")
         return False
-
-    def _warn(self, kind: Loss, message: str) -> None:
-        now = time.monotonic()
-        if now - self._warned_at.get(kind, -LOG_INTERVAL_S) >= LOG_INTERVAL_S:
-            self._warned_at[kind] = now
-            logger.warning("%s", message)

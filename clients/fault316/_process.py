@@ -9,6 +9,7 @@ from fault316._guard import Guard
 
 if TYPE_CHECKING:
     from fault316._build import Details
+    from fault316._compression import Compression
     from fault316._writer import BeforeSend
     from fault316.background import BackgroundReporter
     from fault316_schemas import Connection
@@ -35,6 +36,7 @@ class Options(TypedDict, total=False):
     free_per_s: int | None
     queue_max: int
     resources: bool
+    compression: "Compression | None"
     close_timeout_s: float
     spool_dir: str | os.PathLike[str] | None
     spool_bytes_max: int

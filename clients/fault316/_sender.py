@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fault316._build import Identity
+from fault316._compression import Compression
 from fault316._drops import Drops
 from fault316._kafka import ABANDON_S
 from fault316._loop import SenderLoop
@@ -38,6 +39,7 @@ class Way:
     queue_max: int
     free_per_s: int | None
     resources: bool
+    compression: Compression | None
     spool_dir: Path | None
     spool_bytes_max: int
 
@@ -188,5 +190,5 @@ class Sender:
 
 
 def _outbox(way: Way) -> Outbox | SpooledOutbox:
-    outbox = Outbox(way.connection, way.connection.topics.events)
+    outbox = Outbox(way.connection, way.connection.topics.events, way.compression)
     return outbox if way.spool_dir is None else SpooledOutbox(outbox, way.spool_dir, way.spool_bytes_max)

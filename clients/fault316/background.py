@@ -12,10 +12,12 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from fault316._build import Details, Identity, build
+from fault316._compression import COMPRESSION, Compression, checked
 from fault316._context import current
 from fault316._guard import Guard
 from fault316._identity import identity
 from fault316._record import record
+from fault316._reported import mark_reported
 from fault316._rollup import FREE_PER_S
 from fault316._sender import Sender, Way
 from fault316._spooled import SPOOL_BYTES_MAX
@@ -56,6 +58,7 @@ class BackgroundReporter:
             beyond it become one event with their `count`. None: all one by one.
         queue_max: reports that may wait for the sending thread.
         resources: read load, memory and threads where psutil is installed.
+        compression: of batches: gzip, zstd, lz4, snappy (all but gzip need cramjam), or None.
         close_timeout_s: what the end of the program waits for the last faults.
         spool_dir: a folder on a local disk. Events are in a file there until Kafka has acknowledged them, and what a
             process leaves behind is sent by the next one that starts with this folder. None: they wait in memory,
@@ -65,7 +68,9 @@ class BackgroundReporter:
     Raises:
         pydantic.ValidationError: the service's name or another text is empty or too long, or a `FAULT316_*` variable
             is wrong.
-        ValueError: `sample_rate`, `free_per_s`, `queue_max` or `close_timeout_s` is out of range.
+        ValueError: `sample_rate`, `free_per_s`, `queue_max` or `close_timeout_s` is out of range,
+            or there is no such `compression`.
+        ModuleNotFoundError: a `compression` that needs cramjam, without it.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class BackgroundReporter:
         free_per_s: int | None = FREE_PER_S,
         queue_max: int = QUEUE_MAX,
         resources: bool = True,
+        compression: Compression | None = COMPRESSION,
         close_timeout_s: float = CLOSE_TIMEOUT_S,
         spool_dir: str | os.PathLike[str] | None = None,
         spool_bytes_max: int = SPOOL_BYTES_MAX,
@@ -103,6 +109,7 @@ class BackgroundReporter:
             queue_max=queue_max,
             free_per_s=free_per_s,
             resources=resources,
+            compression=checked(compression),
             spool_dir=None if spool_dir is None else Path(spool_dir).resolve(),
             spool_bytes_max=spool_bytes_max,
         )
@@ -170,6 +177,8 @@ class BackgroundReporter:
     def _put(self, code: str, details: dict[str, Any]) -> None:
         sender = self._sender
         try:
+            if (thrown := details.get("exception")) is not None:
+                mark_reported(thrown)
             if self._closed:
                 return sender.tally.add(Why.CLOSED)
             if self._sample_rate < 1 and self._random.random() >= self._sample_rate:

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from fault316._build import Details, build
+from fault316._compression import COMPRESSION, Compression, checked
 from fault316._identity import identity
 from fault316._outbox import Outbox
 from fault316_schemas import Connection, FaultEvent
@@ -36,9 +37,11 @@ class Reporter:
         host: by default the machine's name.
         version, environment, component: put into every event.
         full_wait_s: what `report` waits for room where the buffer is full, before the event is dropped.
+        compression: of batches: gzip, zstd, lz4, snappy (all but gzip need cramjam), or None.
 
     Raises:
         pydantic.ValidationError: one of these is empty or too long, or a `FAULT316_*` variable is wrong.
+        ValueError, ModuleNotFoundError: there is no such compression, or not without cramjam.
     """
 
     def __init__(
@@ -51,12 +54,13 @@ class Reporter:
         environment: str | None = None,
         component: str | None = None,
         full_wait_s: float = FULL_WAIT_S,
+        compression: Compression | None = COMPRESSION,
     ) -> None:
         self._identity = identity(service, host, version, environment, component)
         build(self._identity, "316-OTHER", {})  # a wrong identity shows here, not with the first fault
         self._connection = connection or Connection()
         self._full_wait_s = full_wait_s
-        self._outbox = Outbox(self._connection, self._connection.topics.events)
+        self._outbox = Outbox(self._connection, self._connection.topics.events, checked(compression))
 
     @property
     def sent(self) -> int:
