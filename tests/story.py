@@ -6,7 +6,7 @@ from typing import Self
 
 from fault316_schemas import StormAlert
 from fault316_streams.detect import Baseline, PolicyBook
-from fault316_streams.partial import Contribution, Partial, Progress, Tick
+from fault316_streams.partial import Contribution, Partial, Progress, Spoken, Tick
 from fault316_streams.pipeline import Pipeline
 from fault316_streams.state import STATE_VERSION, CodeState
 
@@ -92,6 +92,6 @@ class Story:
         wall_ms = ms + (7_200_000 if self._behind else 0)
         return Tick(1, wall_ms, 1, {0: Progress(self.upto, ms, not self._behind)})
 
-    def _feed(self, message: Partial | Tick) -> None:
+    def _feed(self, message: Spoken) -> None:
         self.offset += 1
         self.alerts += self.pipeline.feed(message, self.offset).alerts

@@ -2,9 +2,11 @@
 
 An entry belongs to its writer: its key carries the writer's id, and of several entries of a code the one that has
 heard most is read. So a detector that was stopped, lost its partition and wakes in the middle of a checkpoint
-cannot put an old state over a new one. The new owner deletes the entries that its own supersede. It may be stopped
-just before that, too, so a worker is another writer after each rebalance: who wakes late then deletes only what the
-present owner has read already, and writes under another key.
+cannot put an old state over a new one. A worker is another writer after each rebalance.
+
+The new owner deletes the entries that its own supersede, but only once it knows that it is the owner: the group has
+taken a commit of it since it read the table. One who woke in the middle of a recovery has read the present owner's
+entries, and would delete what that goes on writing to.
 
 Entries are written with `send_changelog` rather than `table[key] = value`, because Faust then hands out the
 changelog's acknowledgement, which is what a checkpoint waits for.
@@ -28,9 +30,13 @@ class CodeTable:
     def __init__(self) -> None:
         self.written = 0
         """Entries written so far."""
+        self.confirmed = False
+        """Whether the group has taken a commit since the partitions were assigned. Set it; `forget` takes it back."""
         self._writer = token_hex(4)
         self._keys: dict[tuple[int, str], set[bytes]] = {}
         """The keys of a code's entries: our own, or those of earlier owners that ours is to supersede."""
+        self._superseded: set[tuple[int, bytes]] = set()
+        """Keys to delete as soon as we are `confirmed`."""
         self._waiting_since: float | None = None
 
     @property
@@ -42,7 +48,9 @@ class CodeTable:
     def forget(self) -> None:
         """The partitions went to others; what is ours again is read anew, and written as by another."""
         self._keys.clear()
+        self._superseded.clear()
         self._writer = token_hex(4)
+        self.confirmed = False
 
     def read(self, table: Any, partition: int) -> list[CodeState]:
         """The states of a partition's codes, as Faust has recovered them.
@@ -73,21 +81,23 @@ class CodeTable:
         Args:
             table: the Faust table.
             states: with their partials partition.
-            dropped: partition and code.
+            dropped: partition and code; none before we are `confirmed`.
         """
         own: list[tuple[int, bytes, bytes | None]] = []
         shared: list[tuple[int, bytes, bytes | None]] = []
-        superseded: list[tuple[int, bytes, bytes | None]] = []
         for partition, state in states:
             key = self._key(partition, state.code)
             (shared if state.overflow else own).append((partition, key, encode_state(state)))
             known = self._keys.get((partition, state.code), set())
-            superseded += [(partition, old, None) for old in known - {key}]
+            self._superseded |= {(partition, old) for old in known - {key}}
             self._keys[partition, state.code] = {key}
         for partition, code in dropped:
             own += [(partition, key, None) for key in self._keys.pop((partition, code), ())]
-        for entries in (own, shared, superseded):
+        for entries in (own, shared):
             await self._put(table, entries)
+        if self.confirmed:
+            superseded, self._superseded = self._superseded, set()
+            await self._put(table, [(partition, key, None) for partition, key in sorted(superseded)])
 
     async def _put(self, table: Any, entries: Sequence[tuple[int, bytes, bytes | None]]) -> None:
         if not entries:

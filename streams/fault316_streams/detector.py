@@ -54,6 +54,8 @@ class Detector:
         self._table = CodeTable()
         self._written_at = 0.0
         self.tally = Tally()
+        self.tenure = 0
+        """Grows with each assignment and each revocation."""
 
     def status(self) -> Status:
         """See `Component`."""
@@ -83,13 +85,22 @@ class Detector:
     def assign(self, partitions: set[int]) -> None:
         """These partials partitions are ours from now on; their states are read when their first message comes."""
         self._assigned = partitions
+        self.tenure += 1
         log.info("assigned", partitions=sorted(partitions))
+
+    def confirm(self, tenure: int) -> None:
+        """The group has taken a commit that began in this `tenure`: the partitions are really ours."""
+        if tenure == self.tenure and self._assigned is not None:
+            self._table.confirmed = True
+            for pipeline in self.pipelines.values():
+                pipeline.forgets = True
 
     def revoke(self) -> None:
         """Let go of everything: what is ours again after the rebalance is read from the table anew."""
         if self._assigned is not None:
             self.unassigned_since_s = time.time()
         self._assigned = None
+        self.tenure += 1
         for partition in list(self.pipelines):
             self.changes.forget(partition)
             del self.pipelines[partition]
@@ -115,7 +126,9 @@ class Detector:
         partition: int = event.message.partition
         if self._assigned is None or partition not in self._assigned:
             return  # a leftover of the time before a rebalance
-        pipeline = self.pipelines.get(partition) or await self._restore(partition, table)
+        pipeline = self.pipelines.get(partition) or await self._restore(
+            partition, event.message.offset, table
+        )
         if pipeline is not self.pipelines.get(partition):
             return  # revoked while it was restored
         self.heard += 1
@@ -136,12 +149,17 @@ class Detector:
         if due or len(self._unacked) >= UNACKED_MAX:
             await self._checkpoint(table)
 
-    async def _restore(self, partition: int, table: Any) -> Pipeline:
+    async def _restore(self, partition: int, resume_at: int, table: Any) -> Pipeline:
         states = self._table.read(table, partition)
         pipeline = Pipeline(partition, self._book, tally=self.tally)
+        pipeline.forgets = self._table.confirmed
         pipeline.restore(states)
         self.pipelines[partition] = pipeline
         self.changes.rebuild([partition])
+        # What is read again from here on is known to these already, so nothing would write them; but it may be a late
+        # entry of a former owner that the owner in between, stopped in his checkpoint, is just about to delete.
+        if ahead := {state.code for state in states if state.offset >= resume_at}:
+            self._dirty.setdefault(partition, set()).update(ahead)
         if states:
             log.info("restored", partition=partition, codes=len(states))
         # Alerts that a crash kept from being sent: their state is safe, or we would not have read it.

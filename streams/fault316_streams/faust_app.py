@@ -23,6 +23,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust has no types
 
     prepare: Callable[[], Awaitable[None]] | None = None
     """Runs before anything of Faust starts, which fails where a topic is missing."""
+    detector: Detector
+    """Whose partitions these are."""
 
     async def on_first_start(self) -> None:
         """Faust would make folders for tables on disk; ours are in memory."""
@@ -71,6 +73,7 @@ def build_faust_app(
         producer_acks=-1,
         worker_redirect_stdouts=False,
     )
+    app.detector = detector
     partials = app.topic(topics.partials, key_type=bytes, value_type=bytes, value_serializer="raw")
     table = app.Table("codes", key_type=bytes, value_type=bytes, partitions=settings.partials_partitions)
 

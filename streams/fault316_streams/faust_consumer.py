@@ -8,6 +8,8 @@ recovery waits for ever for a changelog that it has lost, or partials are skippe
 **Positions.** Faust recovers the tables, and then asks where to go on. A worker that was stopped in between, and
 whose partitions another had meanwhile, would go on where the other was, with tables that lack what the other heard.
 So the positions are asked for before the ends of the changelogs: what was committed by then is in the tables.
+
+**Commits.** One that the group has taken is how a worker knows that the partitions are still its own.
 """
 
 from collections.abc import Mapping
@@ -29,6 +31,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust has no types
     async def _wait_next_records(self, timeout: float) -> tuple[Any, set[Any] | None]:
         records, active = await super()._wait_next_records(timeout)
         return records, None if active is None else self._get_active_partitions()
+
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        detector = self.app.detector
+        tenure, ours = detector.tenure, offsets.keys() & self.assignment()
+        taken: bool = await super()._commit(offsets)
+        if taken and ours:
+            detector.confirm(tenure)
+        return taken
 
     async def highwaters(self, *partitions: Any) -> Any:
         """The changelogs' ends, which each recovery asks for first."""

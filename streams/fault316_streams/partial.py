@@ -4,7 +4,7 @@ A `Partial` says what the records `[start, upto)` of one source partition contai
 since the last one. It is a pure function of the log, so hearing it twice, from two intakes, or again after a
 crash changes nothing. A `Tick` says how far each source partition has been read. Both carry time, because the
 stages after intake have no clock. The format is msgpack, written as arrays; the first element tells which of
-the two a message is, the second the format's version.
+them a message is, the second the format's version.
 """
 
 from functools import lru_cache
@@ -14,9 +14,6 @@ from typing import Final
 import msgspec
 
 from fault316_streams.versioned import Format
-
-CHUNK_BITS: Final = 12
-"""A chunk is `offset >> 12`: 4,096 offsets. A constant of the protocol: intakes must agree on it."""
 
 FORMAT_VERSION: Final = 1
 """Of partials and ticks. When to raise it: docs/upgrading.md."""
@@ -86,6 +83,14 @@ class Partial(msgspec.Struct, array_like=True, tag=0):
     codes: dict[str, Contribution]
 
 
+class Bundle(msgspec.Struct, array_like=True, tag=2):
+    """Partials of one range after the other, which arrive together or not at all: of single records, where reading
+    began inside of a chunk."""
+
+    version: int
+    partials: list[Partial]
+
+
 class Progress(msgspec.Struct, array_like=True):
     """How far one source partition has been read; the fields are those of `Partial`."""
 
@@ -114,8 +119,11 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Partial | Tick] = msgspec.msgpack.Decoder(Partial | Tick)
-_format = Format[Partial | Tick]("partial", _Head, {FORMAT_VERSION: _decoder.decode})
+Spoken = Partial | Tick | Bundle
+"""What a record of the partials topic is."""
+
+_decoder: msgspec.msgpack.Decoder[Spoken] = msgspec.msgpack.Decoder(Spoken)
+_format = Format[Spoken]("partial", _Head, {FORMAT_VERSION: _decoder.decode})
 
 
 @lru_cache(maxsize=65_536)
@@ -127,12 +135,12 @@ def partition_of(code: str, partitions: int) -> int:
     return int.from_bytes(blake2b(code.encode(), digest_size=8).digest()) % partitions
 
 
-def encode(message: Partial | Tick) -> bytes:
+def encode(message: Spoken) -> bytes:
     """The record's value."""
     return _encoder.encode(message)
 
 
-def decode(data: bytes) -> Partial | Tick:
+def decode(data: bytes) -> Spoken:
     """Read a record's value.
 
     Raises:
@@ -140,3 +148,10 @@ def decode(data: bytes) -> Partial | Tick:
         VersionError: it is of a version that this worker does not read.
     """
     return _format.read(data)
+
+
+def partials_of(message: Spoken) -> list[Partial]:
+    """The partials that a message is or holds, in order; a tick holds none."""
+    if isinstance(message, Bundle):
+        return message.partials
+    return [message] if isinstance(message, Partial) else []

@@ -14,7 +14,7 @@ from fault316_schemas import StormAlert
 from fault316_streams.alert import advance
 from fault316_streams.detect import BaselineJudge, Judge, PolicyBook, Verdict
 from fault316_streams.detect.baseline import PRIOR_PER_S, pooled_rate
-from fault316_streams.partial import Partial, Tick
+from fault316_streams.partial import Partial, Spoken, Tick, partials_of
 from fault316_streams.state import STATE_VERSION, CodeState
 from fault316_streams.window import COUNTED, Outcome, Timeline, handed_over, merge, merge_overflow
 
@@ -78,6 +78,8 @@ class Pipeline:
         self.codes: dict[str, CodeState] = {}
         self.timeline = Timeline()
         self.tally = tally or Tally()
+        self.forgets = True
+        """Whether codes may be forgotten now. Not by one who may no longer own them."""
         self._book = book
         self._judge: Judge = judge or BaselineJudge()
         self._codes_max = codes_max
@@ -91,13 +93,14 @@ class Pipeline:
         """Take over the states of this partition's codes."""
         self.codes = {state.code: state for state in states}
 
-    def feed(self, message: Partial | Tick, offset: int) -> Step:
+    def feed(self, message: Spoken, offset: int) -> Step:
         """Take in the message at `offset` of this partials partition."""
         step = Step()
-        self.timeline.hear(message)
-        if isinstance(message, Partial):
-            self._partial(message, offset, step)
-        else:
+        for partial in partials_of(message):
+            self.timeline.hear(partial)
+            self._partial(partial, offset, step)
+        if isinstance(message, Tick):
+            self.timeline.hear(message)
             self._tick(step)
         for alert in step.alerts:
             # A transition makes a newer state, too; the code may be forgotten in the same step.
@@ -156,7 +159,7 @@ class Pipeline:
         self._due_s[state.code] = low_s + SETTLE_EVERY_S
         state.heard_s = state.heard_s or low_s
         idle = low_s - state.heard_s > CODE_KEPT_S and state.judge.phase == "quiet"
-        if idle and not state.alerts.pending:
+        if idle and self.forgets and not state.alerts.pending:
             self._drop(state.code, step)
 
     def _drop(self, code: str, step: Step) -> None:

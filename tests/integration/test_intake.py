@@ -14,14 +14,22 @@ from confluent_kafka import Producer
 
 from fault316_schemas import Registry
 from fault316_schemas.dead_letter import DeadLetter
+from fault316_streams.intake import border
+from fault316_streams.intake.border import BLOCK_BITS
 from fault316_streams.intake.service import IntakeService
 from fault316_streams.intake.service.reader import LETTERS_WAITING_MAX, SLICE_RECORDS
-from fault316_streams.partial import CHUNK_BITS, Partial, Tick, decode, partition_of
+from fault316_streams.partial import Partial, Spoken, Tick, decode, partials_of, partition_of
 from fault316_streams.settings import WorkerSettings
 from support import eventually
 
 HOT = "316-ORDER-SUBMIT-ERR"
 CODES = [HOT, "316-DB-POOL-EXHAUSTED", "316-TIMEOUT-ERR", "316-VALIDATION-ERR"]
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one block, so that there are several without waiting for ten seconds to end."""
+    monkeypatch.setattr(border, "CHUNK_BITS", BLOCK_BITS)
 
 
 class Said:
@@ -33,7 +41,7 @@ class Said:
         self._partitions = settings.partials_partitions
         self.partials: list[Partial] = []
         self.ticks: list[Tick] = []
-        self.in_order: list[tuple[int, Partial | Tick]] = []
+        self.in_order: list[tuple[int, Spoken]] = []
         """Everything, with its partials partition."""
         self.misplaced = 0
 
@@ -53,10 +61,10 @@ class Said:
                 self.in_order.append((partition.partition, message))
                 if isinstance(message, Tick):
                     self.ticks.append(message)
-                    continue
-                self.partials.append(message)
-                homes = {partition_of(code, self._partitions) for code in message.codes}
-                self.misplaced += homes != {partition.partition}
+                for partial in partials_of(message):
+                    self.partials.append(partial)
+                    homes = {partition_of(code, self._partitions) for code in partial.codes}
+                    self.misplaced += homes != {partition.partition}
         furthest: dict[tuple[str, int, int], tuple[int, int]] = {}
         for partial in self.partials:
             for code, said in partial.codes.items():
@@ -194,7 +202,7 @@ async def test_what_is_said_equals_what_was_produced(topics: WorkerSettings) -> 
     async with running(topics), Said(topics) as said:
         await all_said(said, expected)
     assert said.misplaced == 0
-    assert all(p.start >> CHUNK_BITS == (p.upto - 1) >> CHUNK_BITS for p in said.partials)
+    assert all(p.start >> BLOCK_BITS == (p.upto - 1) >> BLOCK_BITS for p in said.partials)
 
 
 async def test_crashes_neither_lose_nor_double(topics: WorkerSettings) -> None:

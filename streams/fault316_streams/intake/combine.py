@@ -16,7 +16,7 @@ from fault316_schemas import Registry
 from fault316_streams.intake.event import decode, sample
 from fault316_streams.intake.place import Timing, place
 from fault316_streams.intake.reject import Rejected, shown
-from fault316_streams.partial import CHUNK_BITS, SEVERITIES, USERS_LG_K, Contribution
+from fault316_streams.partial import SEVERITIES, USERS_LG_K, Contribution
 
 FACET_VALUES_MAX: Final = 16
 """Distinct values of a facet that one code keeps in one chunk; alerts show 5."""
@@ -81,10 +81,9 @@ class Chunk:
     """What the records `[start, upto)` of one source partition say, by code."""
 
     def __init__(self, start: int, registry: Registry) -> None:
-        """`start`: the first offset; `registry`: default severities."""
+        """`start`: where it begins; `registry`: default severities."""
         self.start = start
         self.upto = start
-        self.end = _end(start)
         self.log_ms = 0
         """Broker's time of the newest record, epoch ms."""
         self.late = 0
@@ -92,10 +91,14 @@ class Chunk:
         self._registry = registry
         self._sums: dict[str, _Sum] = {}
 
+    @property
+    def names(self) -> int:
+        """Codes that it keeps apart."""
+        return len(self._sums)
+
     def add(self, records: Sequence[Record]) -> list[tuple[Record, Rejected]]:
-        """Count the next records, in offset order and all below `end`; return the refused ones."""
+        """Count the next records, in offset order and none behind a border; return the refused ones."""
         assert records[0].offset >= self.upto, "records are read once and in order"
-        assert records[-1].offset < self.end, "a chunk does not cross its border"
         rejected: list[tuple[Record, Rejected]] = []
         sums = self._sums
         for record in records:
@@ -171,15 +174,6 @@ class Chunk:
             said.late += count
             self.late += count
             said.old += count if timing is Timing.OLD else 0
-
-
-def _end(start: int) -> int:
-    """The next border; but where reading begins between two, because the log does, a single record.
-
-    What was said of that chunk before may end anywhere, and a longer range that begins inside of it could overlap.
-    """
-    border = start >> CHUNK_BITS << CHUNK_BITS
-    return border + (1 << CHUNK_BITS) if start == border else start + 1
 
 
 @lru_cache(maxsize=4_096)

@@ -1,16 +1,19 @@
 """A chunk → its partial → messages of the partials topic: split by the code's partition, and by size. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from fault316_streams.intake.combine import Chunk
-from fault316_streams.partial import FORMAT_VERSION, Contribution, Partial, encode, partition_of
+from fault316_streams.partial import FORMAT_VERSION, Bundle, Contribution, Partial, encode, partition_of
 
 MESSAGE_BYTES_MAX: Final = 512 * 1024
 """Half of what a broker takes by default. One code of one chunk stays below: 40 KB of facets, at most 4,096
 seconds of 10 bytes, one sample of 4 KB, 1 KB of users a minute."""
+
+BUNDLE_MAX: Final = 100
+"""Single records in a message: one takes at most 4 facets and a sample, 5 KB."""
 
 
 class Message(NamedTuple):
@@ -45,6 +48,17 @@ def messages(said: Partial, partitions: int) -> list[Message]:
         Message(partition, value)
         for partition, names in by_partition.items()
         for value in _encoded(said, names)
+    ]
+
+
+def bundles(singles: Sequence[Partial], partitions: int) -> list[Message]:
+    """The same for single records, in order: one message for each of the topic's `partitions` that has any to hear of."""
+    by_partition: dict[int, list[Partial]] = {}
+    for single in singles:
+        for code in single.codes:
+            by_partition.setdefault(partition_of(code, partitions), []).append(single)
+    return [
+        Message(partition, encode(Bundle(FORMAT_VERSION, its))) for partition, its in by_partition.items()
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fault316_streams import code_table, detector, pipeline
 from fault316_streams.detect import PolicyBook, StormPolicy
-from fault316_streams.intake import combine, source
+from fault316_streams.intake import border, combine, source
 from fault316_streams.intake.service import dead_letters, flush, publisher, reader, session
 from fault316_streams.metrics import Metrics
 from fault316_streams.pipeline import Pipeline
@@ -98,7 +98,11 @@ def installed(scenario: Scenario, kafka: Kafka) -> Iterator[None]:
         (pipeline, "CODE_KEPT_S", scenario.kept_s),
         (combine, "CODES_PER_CHUNK_MAX", scenario.chunk_codes_max),
         (reader, "log", _Log(kafka)),
-        *((module, "CHUNK_BITS", scenario.chunk_bits) for module in (combine, source)),
+        (border, "BLOCK_BITS", scenario.block_bits),
+        (source, "BLOCK_BITS", scenario.block_bits),
+        (border, "CHUNK_BITS", scenario.chunk_bits),
+        (border, "CHUNK_MS", scenario.chunk_ms),
+        (flush, "BEHIND_MS", 1_500),
         *(
             (module, "AIOKafkaProducer", partial(_Producer, kafka))
             for module in (publisher, dead_letters, alerts)

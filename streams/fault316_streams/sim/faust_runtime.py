@@ -135,7 +135,7 @@ class SimFaust:
         """Now and then, what is acknowledged without a gap."""
         while True:
             await asyncio.sleep(COMMIT_S)
-            generation, due = self._generation, {}
+            generation, tenure, due = self._generation, self.detector.tenure, {}
             for partition, acked in self.acked.items():
                 offset = self._committed.get(partition)
                 if offset is None:
@@ -150,6 +150,7 @@ class SimFaust:
                     await self.host.ask(self._kafka, "group", partial(self._group.commit, generation, due))
                 except CommitFailedError:
                     continue  # we are told of the rebalance soon
+                self.detector.confirm(tenure)
 
     async def _recover(self) -> dict[int, int]:
         """Positions first, tables then: see `faust_consumer`."""

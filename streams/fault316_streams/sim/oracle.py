@@ -75,15 +75,21 @@ class Oracle:
         self.lost_codes: set[str] = set()
         self._scenario = scenario
         self._topic = topic
-        self._border: dict[int, int] = {}
-        """By source partition, where its first whole chunk begins."""
-        self._named: dict[tuple[int, int], set[str]] = {}
-        """By source partition and chunk, the codes that it keeps apart."""
+        self._single: dict[int, bool] = {}
+        """By source partition, whether its first whole chunk is still to come."""
+        self._start: dict[int, int] = {}
+        self._last: dict[int, int] = {}
+        """By source partition, the block that was written to last."""
+        self._began: dict[int, int] = {}
+        """By source partition, when its first record came, if that is still there."""
+        self._named: dict[int, set[str]] = {}
+        """By source partition, the codes that its newest chunk keeps apart."""
 
     def see(self, event: Event, record: Record) -> None:
         """A record was appended."""
+        self._turn(event.source, record)
         if event.code:
-            name = self._name(event, record)
+            name = self._name(event)
             self.events.append(Seen(event, event.source, record.offset, record.timestamp, name))
         else:
             key = f"{self._topic}:{event.source}:{record.offset}".encode()
@@ -106,15 +112,35 @@ class Oracle:
         self.refused = {at: key for at, key in self.refused.items() if at[1] not in lost[at[0]]}
 
     def begin(self, source: int, offset: int) -> None:
-        """A log begins there: between two borders, each record up to the next is a chunk of its own."""
-        bits = self._scenario.chunk_bits
-        self._border[source] = -(-offset >> bits) << bits
+        """A log begins there. If it is not its first record, then maybe inside of a chunk: up to the next border each
+        record is a chunk of its own.
+        """
+        self._start[source] = offset
+        self._single[source] = offset != 0
 
-    def _name(self, event: Event, record: Record) -> str:
-        if record.offset < self._border[event.source]:
+    def _turn(self, source: int, record: Record) -> None:
+        """Notes where a new block begins, and with it maybe a chunk."""
+        size, chunk, slot = (
+            1 << self._scenario.block_bits,
+            1 << self._scenario.chunk_bits,
+            self._scenario.chunk_ms,
+        )
+        block, last = record.offset // size, self._last.get(source, -1)
+        self._last[source] = block
+        if block == last:
+            return
+        began = self._began.pop(source, None)
+        if last >= 0 or self._start[source] <= block * size:
+            self._began[source] = record.timestamp
+        far = last >= 0 and last * size // chunk != block * size // chunk
+        if far or (began is not None and began // slot != record.timestamp // slot):
+            self._single[source] = False
+            self._named[source] = set()
+
+    def _name(self, event: Event) -> str:
+        if self._single[event.source]:
             return event.code
-        chunk = (event.source, record.offset >> self._scenario.chunk_bits)
-        named = self._named.setdefault(chunk, set())
+        named = self._named.setdefault(event.source, set())
         if event.code not in named and len(named) >= self._scenario.chunk_codes_max:
             return OTHER_CODE
         named.add(event.code)

@@ -36,12 +36,17 @@ def storms_of(alerts: list[StormAlert]) -> list[Storm]:
 
 
 def reference(
-    scenario: Scenario, logs: list[Log], lost: dict[int, set[int]], until_s: float, behind_s: int = 0
+    scenario: Scenario,
+    logs: list[Log],
+    lost: dict[int, set[int]],
+    until_s: float,
+    behind_s: int = 0,
+    unread_ms: int = 0,
 ) -> list[Storm]:
     """Read the logs as they were written, but for what was `lost`: offsets by source partition.
 
     Whether an event of a storm's last moments is heard before its end is judged hangs on the flush; `behind_s` lets
-    all that is told be of a time so long ago.
+    all that is told be of a time so long ago, `unread_ms` lets what is so young be read a second later.
     """
     kept = [[record for record in log.records if record.offset not in lost[p]] for p, log in enumerate(logs)]
     sources = [Source(p, _first(records), BOOK.registry, IntakeStats()) for p, records in enumerate(kept)]
@@ -54,7 +59,7 @@ def reference(
         told_ms = wall_ms - behind_s * 1_000
         for p, records in enumerate(kept):
             begin = read[p]
-            while read[p] < len(records) and records[read[p]].timestamp < wall_ms:
+            while read[p] < len(records) and records[read[p]].timestamp < wall_ms - unread_ms:
                 read[p] += 1
             sources[p].take(records[begin : read[p]])
             for partition, partial in _said(sources[p], told_ms, scenario.partials):

@@ -23,7 +23,9 @@ class Scenario:
     partials: int
     intakes: int
     detectors: int
+    block_bits: int
     chunk_bits: int
+    chunk_ms: int
     chunk_codes_max: int
     hole: int
     """Offsets that a hole in the log may have; 0: none."""
@@ -63,6 +65,7 @@ def draw(seed: int) -> Scenario:
     many = len(codes) > 4
     intakes, detectors = rng.choice((1, 2, 2)), rng.choice((1, 2, 2))
     bits = rng.choice((2, 3, 4, 5, 6))
+    more = Random(f"{seed} chunks")  # noqa: S311
     outbreaks = tuple(_outbreaks(rng, codes))
     over_s = max((outbreak.begin_s + outbreak.lasts_s for outbreak in outbreaks), default=0.0) + OVER_S
     drawn = Scenario(
@@ -71,7 +74,9 @@ def draw(seed: int) -> Scenario:
         partials=rng.choice((1, 2)),
         intakes=intakes,
         detectors=detectors,
-        chunk_bits=bits,
+        block_bits=bits,
+        chunk_bits=bits + more.choice((0, 1, 2, 4)),
+        chunk_ms=more.choice((300, 1_000, 4_000)),
         chunk_codes_max=rng.choice((3, 1_024)) if many else 1_024,
         hole=rng.choice((0, 0, 3 << bits)),
         codes=codes,

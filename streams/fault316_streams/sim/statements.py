@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from fault316_streams.partial import Contribution, Partial, decode
+from fault316_streams.partial import Contribution, decode, partials_of
 from fault316_streams.sim.kafka import Kafka
 
 
@@ -23,11 +23,10 @@ def statements(kafka: Kafka) -> Statements:
     heard: Statements = {}
     for log in kafka.partials:
         for record in log.records:
-            message = decode(record.value or b"")
-            if isinstance(message, Partial):
-                for code, said in message.codes.items():
-                    ranges = heard.setdefault((message.partition, code), [])
-                    _hear(ranges, Statement(message.start, message.upto, said))
+            for partial in partials_of(decode(record.value or b"")):
+                for code, said in partial.codes.items():
+                    ranges = heard.setdefault((partial.partition, code), [])
+                    _hear(ranges, Statement(partial.start, partial.upto, said))
     return heard
 
 

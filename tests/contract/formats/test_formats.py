@@ -19,10 +19,12 @@ from fault316_streams.detect.judge import Storm
 from fault316_streams.partial import (
     FORMAT_VERSION,
     USERS_LG_K,
+    Bundle,
     Contribution,
     Partial,
     Progress,
     Sample,
+    Spoken,
     Tick,
     decode,
     encode,
@@ -127,9 +129,18 @@ def overflow() -> CodeState:
     )
 
 
-MESSAGES: Final[dict[str, Partial | Tick]] = {
+MESSAGES: Final[dict[str, Spoken]] = {
     "partial": Partial(
         FORMAT_VERSION, 3, 4_096, 4_200, T * 1_000, T * 1_000 + 90, True, {"316-A": contribution()}
+    ),
+    "bundle": Bundle(
+        FORMAT_VERSION,
+        [
+            Partial(
+                FORMAT_VERSION, 3, at, at + 1, T * 1_000, T * 1_000 + 90, False, {"316-A": contribution()}
+            )
+            for at in (17, 19)
+        ],
     ),
     "tick": Tick(FORMAT_VERSION, T * 1_000 + 90, 4, {3: Progress(4_200, T * 1_000, False)}),
 }

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from fault316_streams.intake.combine import (
     Chunk,
 )
 from fault316_streams.intake.reject import Reason
-from fault316_streams.partial import CHUNK_BITS, Contribution, Sample
+from fault316_streams.partial import Contribution, Sample
 
 REGISTRY = Registry()
 AT = "2026-01-01T00:00:00Z"
@@ -214,12 +214,3 @@ def test_the_newest_event_of_a_code_is_its_sample() -> None:
     said = combined(log({"request_id": "r"}, {"code": "316-B"}, {}, {"request_id": "s"}))
     assert said["316-A"].samples == [Sample("e3", request_id="s")]
     assert said["316-B"].samples == [Sample("e1")]
-
-
-@pytest.mark.parametrize("offsets", [[4_095, 4_096], [5], [12_288]])
-def test_a_chunk_takes_nothing_from_beyond_its_borders(offsets: Iterable[int]) -> None:
-    chunk = Chunk(0, REGISTRY)
-    chunk.add([Record(4_000, AT_MS, value("e", {}))])
-    assert chunk.end == 1 << CHUNK_BITS
-    with pytest.raises(AssertionError):
-        chunk.add([Record(offset, AT_MS, value("e", {})) for offset in offsets])

@@ -1,7 +1,7 @@
 """Contributions arrive whole on their codes' partitions, in messages that a broker takes."""
 
-from fault316_streams.intake.messages import MESSAGE_BYTES_MAX, messages
-from fault316_streams.partial import FORMAT_VERSION, Contribution, Partial, decode, partition_of
+from fault316_streams.intake.messages import MESSAGE_BYTES_MAX, bundles, messages
+from fault316_streams.partial import FORMAT_VERSION, Bundle, Contribution, Partial, decode, partition_of
 
 
 def said(codes: dict[str, Contribution]) -> Partial:
@@ -41,3 +41,22 @@ def test_a_message_too_large_is_split_by_codes() -> None:
 
 def test_nothing_to_tell_is_no_message() -> None:
     assert messages(said({}), 4) == []
+
+
+def test_single_records_go_together_in_order() -> None:
+    """One message for each partition, which arrives whole or not at all; a refused record is in none."""
+    codes = ["316-A", "316-B", "", "316-C", "316-A", "316-D"]
+    singles = [
+        Partial(FORMAT_VERSION, 3, at, at + 1, 7, 8, True, {code: Contribution()} if code else {})
+        for at, code in enumerate(codes)
+    ]
+    sent = bundles(singles, 2)
+    assert len({message.partition for message in sent}) == len(sent)
+    told = {}
+    for partition, value in sent:
+        bundle = decode(value)
+        assert isinstance(bundle, Bundle)
+        assert {partition_of(code, 2) for said in bundle.partials for code in said.codes} == {partition}
+        assert [said.start for said in bundle.partials] == sorted(said.start for said in bundle.partials)
+        told |= {said.start: code for said in bundle.partials for code in said.codes}
+    assert told == {at: code for at, code in enumerate(codes) if code}

@@ -9,8 +9,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
-from fault316_streams.intake.combine import Chunk
-from fault316_streams.intake.messages import messages, partial_of
+from fault316_streams.intake.messages import BUNDLE_MAX, bundles, messages, partial_of
 from fault316_streams.intake.service.dead_letters import DeadLetters
 from fault316_streams.intake.service.publisher import ACK_LIMIT_S, Publisher
 from fault316_streams.intake.service.status import IntakeState, PartitionStatus
@@ -23,6 +22,10 @@ TICK_S: Final = 1.0
 HOT_CODES_MAX: Final = 64
 """Codes that one source partition may publish between two ticks' flushes, those that changed most. A storm is
 hot; of a long tail of codes, detect hears once a second, or it would drown in messages."""
+
+BEHIND_MS: Final = 10_000
+"""While reading lags behind, a chunk is soon complete and then said as a whole. The open one's long tail of codes waits
+for that, but no longer than this: a backlog would be said many times over."""
 
 RECENT_MS: Final = 2_000
 """Records this new mean that reading keeps up, even though under load it is never quite at the end."""
@@ -82,7 +85,7 @@ class Flusher:
         own = dict(sources)
         async with asyncio.TaskGroup() as tasks:
             for partition, source in own.items():
-                tasks.create_task(self._publish(partition, source, sources, wall_ms, ticking))
+                tasks.create_task(self._publish(partition, source, sources, wall_ms, ticking, full))
         ours = {
             partition: source
             for partition, source in own.items()
@@ -113,36 +116,55 @@ class Flusher:
         source: Source,
         sources: Mapping[TopicPartition, Source],
         wall_ms: int,
-        fully: bool,
+        ticking: bool,
+        full: bool,
     ) -> None:
         # What was said before was all there was then. If now nothing is, the tick must not claim it for now.
         source.said = Progress(source.said.upto, source.said.log_ms, False)
         # Both at once: the letters of these chunks, and maybe of later ones, are acknowledged before they are.
         letters, complete = source.take_letters(), len(source.complete)
         await self._dead_letters.publish(letters)
-        for _ in range(complete):
-            chunk, resume_at = source.complete[0]
-            recent = wall_ms - chunk.log_ms <= RECENT_MS
-            await self._say(source, chunk, wall_ms, recent, limit=None)
-            source.complete.popleft()
-            source.resume_at = resume_at
+        while complete > 0:
+            complete -= await self._say_complete(source, min(complete, BUNDLE_MAX), wall_ms)
         caught_up = await self._look(partition, source, sources, wall_ms)
         # Was another completed meanwhile, it must be acknowledged before anything of the open chunk is sent.
-        if not source.complete:
-            await self._say(source, source.chunk, wall_ms, caught_up, limit=None if fully else HOT_CODES_MAX)
+        if source.complete or not (ticking or caught_up):
+            return
+        fully = full or (ticking and (caught_up or wall_ms - source.said_ms >= BEHIND_MS))
+        await self._say_open(source, wall_ms, caught_up, limit=None if fully else HOT_CODES_MAX)
 
-    async def _say(
-        self, source: Source, chunk: Chunk, wall_ms: int, caught_up: bool, limit: int | None
-    ) -> None:
-        """Publish what changed in a chunk; without a `limit`, ticks may then claim it."""
-        said = Progress(chunk.upto, source.log_ms if chunk is source.chunk else chunk.log_ms, caught_up)
+    async def _say_complete(self, source: Source, most: int, wall_ms: int) -> int:
+        """Publish a complete chunk, or some that are single records; returns how many."""
+        due = source.next_complete(most)
+        partials = [
+            partial_of(
+                chunk, source.partition, chunk.snapshot(), wall_ms, wall_ms - chunk.log_ms <= RECENT_MS
+            )
+            for chunk, _ in due
+        ]
+        partitions = self._publisher.partitions
+        await self._publisher.publish(
+            messages(partials[0], partitions) if len(due) == 1 else bundles(partials, partitions)
+        )
+        self._state.done += 1
+        last = partials[-1]
+        source.said, source.said_ms = Progress(last.upto, last.log_ms, last.caught_up), wall_ms
+        for _, resume_at in due:
+            source.complete.popleft()
+            source.resume_at = source.resume_at if resume_at is None else resume_at
+        return len(due)
+
+    async def _say_open(self, source: Source, wall_ms: int, caught_up: bool, limit: int | None) -> None:
+        """Publish what changed in the open chunk; without a `limit`, ticks may then claim it."""
+        chunk = source.chunk
+        said = Progress(chunk.upto, source.log_ms, caught_up)
         codes = chunk.snapshot(limit)
         if codes:
             partial = partial_of(chunk, source.partition, codes, wall_ms, caught_up)
             await self._publisher.publish(messages(partial, self._publisher.partitions))
             self._state.done += 1
         if limit is None:
-            source.said = said
+            source.said, source.said_ms = said, wall_ms
 
     async def _look(
         self,

@@ -19,8 +19,8 @@ SLICE_RECORDS: Final = 1_000
 FETCH_WAIT_MS: Final = 200
 """How long the reader waits for records before it looks around."""
 
-CHUNKS_WAITING_MAX: Final = 32
-"""Complete chunks that wait to be published, of all partitions: 131,072 events, most of a second at full speed."""
+CODES_WAITING_MAX: Final = 32_768
+"""Codes in complete chunks that wait to be published, of all partitions: about 100 MB, if all are full."""
 
 LETTERS_WAITING_MAX: Final = 4_096
 LETTER_BYTES_WAITING_MAX: Final = 16 * 1024 * 1024
@@ -110,8 +110,10 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 continue  # revoked meanwhile
             self._consumer.seek(partition, start)
             self._fresh.discard(partition)
-            self.sources[partition] = Source(partition.partition, start, self._registry, self._stats)
-            if committed is None:
+            source = self.sources[partition] = Source(
+                partition.partition, start, self._registry, self._stats, committed is not None
+            )
+            if committed is None and source.resumable:
                 await self._commit({partition: start})
 
     async def _skip_lost(self, lost: dict[TopicPartition, int]) -> None:
@@ -146,7 +148,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     def _is_full(self) -> bool:
         sources = self.sources.values()
         return (
-            sum(len(source.complete) for source in sources) > CHUNKS_WAITING_MAX
+            sum(complete.chunk.names for source in sources for complete in source.complete)
+            > CODES_WAITING_MAX
             or sum(len(source.letters) for source in sources) > LETTERS_WAITING_MAX
             or sum(source.letter_bytes for source in sources) > LETTER_BYTES_WAITING_MAX
         )
