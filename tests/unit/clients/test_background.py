@@ -117,6 +117,7 @@ def test_sampling_keeps_the_mean_of_counts(rate: float) -> None:
 
 
 def test_resources_are_read_once_for_several_faults() -> None:
+    pytest.importorskip("psutil")
     probe = ResourceProbe()
     first = probe.read()
     assert first is not None
