@@ -23,10 +23,10 @@ def fault(code: str, *, at_s: float | None = None, **fields: object) -> bytes:
 
 
 class OtherProducer:
-    """Writes raw values to the events topic: no key, no headers. Idempotent, so that what it says it wrote is so."""
+    """Writes raw values to a topic, by default the events': no key, no headers. Idempotent: what it says it wrote is so."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._topic = settings.topics.events
+    def __init__(self, settings: WorkerSettings, topic: str | None = None) -> None:
+        self._topic = topic or settings.topics.events
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
