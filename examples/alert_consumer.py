@@ -2,8 +2,8 @@
 
     python examples/alert_consumer.py --webhook http://localhost:8000/alerts
 
-A webhook that fails is tried again; what it never takes is a dead letter on `316.alerts.dlq`. Started again, the consumer
-goes on where it was. Kafka is found by `FAULT316_BOOTSTRAP_SERVERS` and its companions.
+A webhook that fails is tried again; what it never takes is a dead letter on `316.alerts.dlq`. Started again, the
+consumer goes on where it was. Kafka is found by `FAULT316_BOOTSTRAP_SERVERS` and its companions.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from fault316 import AlertFeed, StormAlert, Unavailable
 
 WEBHOOK_LIMIT_S = 10.0
 ATTEMPTS = 5
-"""With the pauses between them a minute and a half at the most: Kafka gives a member five minutes for one alert."""
+"""With their pauses about a minute at the most: Kafka gives a member five minutes for one alert."""
 
 
 def tell(alert: StormAlert, webhook: str | None) -> None:

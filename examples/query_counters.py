@@ -15,8 +15,9 @@ MINUTES = 15
 
 def show(counters: Counters, code: str | None) -> None:
     """All of it, in a handful of round trips. Raises CountersUnavailable."""
+    top = counters.top(CODES, window="1m")
     print(f"{'code':<28}{'last minute':>14}{'normally':>14}  state")
-    for rates in counters.top(CODES, window="1m"):
+    for rates in top:
         print(f"{rates.code:<28}{rates.per_s['1m']:>12.2f}/s{rates.baseline:>12.2f}/s  {rates.state}")
 
     if code and (counter := counters.counter(code)):

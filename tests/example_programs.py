@@ -1,26 +1,19 @@
 """The programs of examples/ as processes of their own, and what they talk to. Imported as `example_programs`."""
 
-import asyncio
 import json
-import statistics
 import subprocess
 import sys
 import threading
-import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
+from web_load import Request
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 STOP_LIMIT_S = 15.0
-REQUEST_LIMIT_S = 60.0
-"""Against a hang; a slow machine is no failure."""
 
 
 @contextmanager
@@ -89,42 +82,6 @@ class Webhook:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-
-
-@dataclass
-class Answers:
-    """What a web application answered."""
-
-    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """(Kind of request, status) → how many."""
-    took_s: list[float] = field(default_factory=list)
-
-    def figures(self) -> str:
-        """For a person."""
-        cuts = statistics.quantiles(self.took_s, n=100)
-        return f"p50 {cuts[49] * 1_000:.1f} ms, p99 {cuts[98] * 1_000:.1f} ms of {len(self.took_s)} requests"
-
-
-Request = tuple[str, str, str, dict[str, Any] | None]
-"""Kind, method, path and JSON."""
-
-
-async def put_load(
-    client: httpx.AsyncClient, requests: Iterable[Request], *, at_a_time: int, answers: Answers
-) -> None:
-    """Send all of them, so many at a time. Raises httpx.TransportError where one gets no answer."""
-    waiting = iter(requests)
-
-    async def one_customer() -> None:
-        for kind, method, path, body in waiting:
-            began_s = time.perf_counter()
-            answer = await client.request(method, path, json=body)
-            answers.took_s.append(time.perf_counter() - began_s)
-            answers.statuses[kind, answer.status_code] += 1
-
-    async with asyncio.TaskGroup() as customers:
-        for _ in range(at_a_time):
-            customers.create_task(one_customer())
 
 
 def view(number: int) -> Request:

@@ -2,8 +2,9 @@
 
     uvicorn --app-dir examples shop.app:app
 
-Kafka is found by `FAULT316_BOOTSTRAP_SERVERS` and its companions. `SHOP_FAULTS=promotion,cache-away` is what is switched on
-from the start, `SHOP_SPOOL_DIR` where reports wait while Kafka is away, `SHOP_REPORTS=off` the same shop without a reporter.
+Kafka is found by `FAULT316_BOOTSTRAP_SERVERS` and its companions. `SHOP_FAULTS=promotion,cache-away` is what is
+switched on from the start, `SHOP_SPOOL_DIR` where reports wait while Kafka is away, `SHOP_REPORTS=off` the same shop
+without a reporter.
 """
 
 import asyncio

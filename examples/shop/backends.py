@@ -1,4 +1,4 @@
-"""What the shop depends on: stand-ins for a database, a cache and a payment provider, which wait instead of working.
+"""What the shop depends on: a database, a cache and a payment provider, which here only wait.
 
 Each reports what fails where it is known best. What becomes of it is the caller's to say.
 """
@@ -13,8 +13,8 @@ from shop.switches import Fault, Switches
 POOL_SIZE = 10
 POOL_WAIT_S = 0.25
 QUERY_S = 0.002
-SLOW_QUERY_S = 0.2
-"""Ten connections serve 50 such queries a second, and 5,000 of the others."""
+SLOW_QUERY_S = 2.0
+"""Ten connections serve 5 such queries a second, and 5,000 of the others."""
 PAYMENT_S = 0.005
 PAYMENT_LIMIT_S = 0.3
 
@@ -40,7 +40,7 @@ class Database:
         return f"product {product_id}"
 
     async def promotion(self) -> float:
-        """What the promotion takes off the price, by a query that nobody has tried under load. Raises PoolTimeoutError."""
+        """What is taken off the price, by a query that nobody has tried under load. Raises PoolTimeoutError."""
         await self._query(SLOW_QUERY_S)
         return 0.2
 

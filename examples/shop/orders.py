@@ -37,7 +37,7 @@ class Shop:
         return name
 
     async def submit(self, order: Order) -> int:
-        """An order's number. Raises what its backends raise, reported as an order that failed, with its reason."""
+        """An order's number. Raises what its backends raise, reported as an order that failed."""
         with fault316.context(user_id=order.user_id):
             try:
                 price = await self._price(order)

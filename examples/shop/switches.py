@@ -16,7 +16,7 @@ class Fault(StrEnum):
     PRICE_BUG = "price-bug"
     """A release that forgot a product's price: an exception that nobody expected."""
     LOOP_HANGS = "loop-hangs"
-    """The next view of a product blocks the whole process for some seconds; then the switch is off again."""
+    """The next view of a product blocks the whole process for some seconds, once."""
 
 
 class Switches:

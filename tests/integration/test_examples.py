@@ -1,4 +1,4 @@
-"""The programs of examples/ do what they say: in processes of their own, on a real Kafka, Redis and worker."""
+"""The programs of examples/ do what they say: in processes of their own, with a real Kafka, Redis and worker."""
 
 import asyncio
 import shutil
@@ -10,28 +10,17 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import httpx
 import jsonschema
 import orjson
 import pytest
 
-from example_programs import (
-    EXAMPLES,
-    REQUEST_LIMIT_S,
-    Answers,
-    Request,
-    Webhook,
-    order,
-    program,
-    put_load,
-    shop,
-    view,
-)
+from example_programs import EXAMPLES, Webhook, order, program, shop, view
 from fault316_streams.embedded import Endpoints
 from fault316_streams.embedded.process import free_port
 from fault316_streams.settings import WorkerSettings
 from other_client import OtherConsumer, OtherView
 from support import eventually, own_settings, until
+from web_load import Answers, Request, customers_of, put_load
 from worker_process import Workers, environment
 
 ORDERS, POOL = "316-ORDER-SUBMIT-ERR", "316-DB-POOL-EXHAUSTED"
@@ -94,20 +83,6 @@ def query(settings: WorkerSettings, code: str) -> str:
     ).stdout
 
 
-async def serving(port: int) -> httpx.AsyncClient:
-    """A client of the shop, once that answers."""
-    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=REQUEST_LIMIT_S)
-
-    async def answers() -> bool:
-        try:
-            return (await client.get("/switches")).status_code == 200
-        except httpx.TransportError as error:
-            raise AssertionError(error) from error
-
-    await eventually(answers, deadline_s=60)
-    return client
-
-
 def events(settings: WorkerSettings, code: str) -> list[dict[str, Any]]:
     """All that are in the log by now with this code."""
     reader = OtherConsumer(settings, settings.topics.events)
@@ -136,7 +111,7 @@ async def test_a_storm_in_the_shop_reaches_the_webhook_and_every_failed_order_is
         program(shop(port), environment(settings), tmp_path / "shop.log"),
         program(alert_consumer(webhook), environment(settings), consumer_log) as consumer,
     ):
-        async with await serving(port) as client:
+        async with customers_of(port) as client:
             await put_load(client, islice(customers(), 100), at_a_time=10, answers=calm)
             await eventually(lambda: "waiting for alerts" in consumer_log.read_text(), deadline_s=60)
             await client.put("/switches/promotion")
@@ -190,7 +165,7 @@ async def test_answers_are_the_same_with_and_without_a_reporter_and_wherever_kaf
             port, answers = free_port(), Answers()
             faults = {"SHOP_FAULTS": "payment-hangs,cache-away", "SHOP_SPOOL_DIR": str(tmp_path / "spool")}
             with program(shop(port), environment(settings) | faults | own, tmp_path / f"{name}.log"):
-                async with await serving(port) as client:
+                async with customers_of(port) as client:
                     await put_load(client, requests, at_a_time=10, answers=answers)
             record_property(name, answers.figures())
             print(f"{name}: {answers.figures()}")
@@ -205,7 +180,7 @@ async def test_a_bug_and_a_hang_say_where_they_are(
     """Also while the application cannot answer anybody."""
     port = free_port()
     with program(shop(port), environment(settings) | {"SHOP_FAULTS": "price-bug"}, tmp_path / "shop.log"):
-        async with await serving(port) as client:
+        async with customers_of(port) as client:
             _, _, path, body = order(7)
             assert (await client.post(path, json=body, headers={"Connection": "close"})).status_code == 500
             await client.put("/switches/loop-hangs")
@@ -221,7 +196,7 @@ async def test_a_bug_and_a_hang_say_where_they_are(
 def test_a_producer_in_another_language_is_counted_exactly(
     language: str, settings: WorkerSettings, counts: OtherView, tmp_path: Path
 ) -> None:
-    """With the packages that its lock file names; each tool's own cache spares the network from the second time on."""
+    """With the packages that its lock file names; the second time they come from the tool's own cache."""
     for tool in TOOLS[language]:
         if shutil.which(tool) is None:
             pytest.skip(f"needs {tool}")
