@@ -118,33 +118,35 @@ def test_it_is_started_in_the_loop_that_it_watches(reporter: MemoryReporter) -> 
         LoopWatchdog(limit_s=0)
 
 
-PAUSED = """
-import asyncio, sys
+BUSY = """
+import asyncio, time
 from fault316.integrations.loop import LoopWatchdog
 from fault316.testing import MemoryReporter
 
 async def main():
     reporter = MemoryReporter()
-    with LoopWatchdog(limit_s=0.5, reporter=reporter):
+    with LoopWatchdog(limit_s=1, reporter=reporter):
         while True:
             print("runs", len(reporter.events), flush=True)
-            await asyncio.sleep(0.05)
+            for _ in range(20):  # a fifth of the limit, of the time that this process has
+                time.sleep(0.01)
+            await asyncio.sleep(0)
 
 asyncio.run(main())
 """
 
 
 def test_a_process_that_was_stopped_and_goes_on_is_no_hang() -> None:
-    program = [sys.executable, "-c", PAUSED]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            for _ in range(10):
+            for _ in range(3):
                 assert process.stdout.readline() == "runs 0\n"
+            time.sleep(0.1)  # in the middle of its work, with the watchdog's question open
             process.send_signal(signal.SIGSTOP)
-            time.sleep(1)  # twice the limit: being away for long is what is tried here
+            time.sleep(1.5)  # longer than the limit: being away for long is what is tried here
             process.send_signal(signal.SIGCONT)
-            for _ in range(20):
+            for _ in range(5):
                 assert process.stdout.readline() == "runs 0\n"
         finally:
             process.kill()
