@@ -35,8 +35,8 @@ def report_validation_errors(
         report_validation_errors(app)
 
     The event has the endpoint and the attributes `method`, `pattern` (`missing`, `empty`, `oversize`,
-    `special_characters`, …, all that there are), `fields` (`body.lines.*.sku`) and `errors`, their number. Nothing that was
-    sent is in it: of a body only those names that its models declare.
+    `special_characters`, …, all that there are), `fields` (`body.lines.*.sku`) and `errors`, their number. Nothing
+    that was sent is in it: of a body only those names that its models declare.
 
     May be called before or after handlers are added. An application that is mounted in another needs its own call.
 
