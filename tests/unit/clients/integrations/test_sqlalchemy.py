@@ -182,9 +182,11 @@ def test_a_pool_without_a_limit_is_watched_for_deadlocks_only(
 async def test_an_async_engine_is_watched_as_well(tmp_path: Path, reporter: MemoryReporter) -> None:
     pytest.importorskip("aiosqlite")
     from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import AsyncAdaptedQueuePool
 
     engine = create_async_engine(
         f"sqlite+aiosqlite:///{tmp_path}/a.db",
+        poolclass=AsyncAdaptedQueuePool,
         pool_size=1,
         max_overflow=1,
         pool_timeout=0.01,
