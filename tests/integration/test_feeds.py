@@ -264,8 +264,8 @@ async def test_a_sync_feed_follows_both(source: str, topics: WorkerSettings, sto
 
 
 async def test_the_documented_access_list_is_enough(settings: WorkerSettings, store: Redis) -> None:
-    """docs/feeds-and-counters.md, under this test's prefix."""
-    docs = (Path(__file__).parents[2] / "docs/feeds-and-counters.md").read_text()
+    """docs/clients.md, under this test's prefix."""
+    docs = (Path(__file__).parents[2] / "docs/clients.md").read_text()
     [line] = [line for line in docs.splitlines() if line.startswith("user consumer on")]
     name = settings.redis_prefix.strip(":")
     rules = line.replace("{consumer}", "secret").replace("~316:", f"~{settings.redis_prefix}").split()[2:]
