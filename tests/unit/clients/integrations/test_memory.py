@@ -79,7 +79,13 @@ def test_the_largest_consumers_are_told_by_file_and_line(reporter: MemoryReporte
 def test_without_tracemalloc_no_consumers_are_told() -> None:
     if tracemalloc.is_tracing():
         pytest.skip("tracemalloc is on for all tests")
-    assert largest(5) == []
+    assert largest(5, room_bytes=1 << 40) == []
+
+
+@pytest.mark.usefixtures("traced")
+def test_consumers_are_not_told_where_finding_them_would_take_the_last_memory() -> None:
+    assert largest(5, room_bytes=1 << 40)
+    assert largest(5, room_bytes=0) == []
 
 
 def cgroup(root: Path, limit: str) -> tuple[Path, Path]:
