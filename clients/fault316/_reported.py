@@ -36,13 +36,17 @@ _current: ContextVar[Work | None] = ContextVar("fault316_work", default=None)
 
 
 def is_reported(error: BaseException) -> bool:
-    """Whether somebody has reported this very exception."""
-    return bool(getattr(error, _MARK, False))
+    """Whether somebody has reported this very exception; of a group, each that is in it."""
+    if getattr(error, _MARK, False):
+        return True
+    return isinstance(error, BaseExceptionGroup) and all(map(is_reported, error.exceptions))
 
 
 def mark_reported(error: BaseException) -> None:
     """Say that it is reported. One that has slots, or forbids it, may be reported again further out."""
-    with contextlib.suppress(Exception):
-        setattr(cast(Any, error), _MARK, True)
     if (work := _current.get()) is not None:
         work.reported = True
+    try:  # every report waits for this, and `contextlib.suppress` takes several times as long
+        setattr(cast(Any, error), _MARK, True)
+    except Exception:
+        return
