@@ -5,6 +5,7 @@ import logging
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -171,6 +172,25 @@ def test_what_was_reported_inside_of_a_guard_is_not_reported_again() -> None:
     with pytest.raises(KeyError):
         fail()
     assert [event.code for event in reporter.events] == ["316-INNER"]
+
+
+async def test_a_group_whose_members_were_all_reported_is_not_reported_again(reports: Reports) -> None:
+    async def fail(guard: Guard | None) -> None:
+        with guard or nullcontext():
+            raise KeyError
+
+    @Guard(reports, "316-OUTER", {})
+    async def fail_together(*guards: Guard | None) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for guard in guards:
+                tasks.create_task(fail(guard))
+
+    inner = Guard(reports, "316-INNER", {})
+    with pytest.raises(ExceptionGroup):
+        await fail_together(inner)
+    with pytest.raises(ExceptionGroup):
+        await fail_together(inner, None)
+    assert [code for _, code, _ in reports.seen] == ["316-INNER", "316-INNER", "316-OUTER"]
 
 
 @pytest.mark.parametrize("end", [asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit])
