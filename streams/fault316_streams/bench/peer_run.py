@@ -157,7 +157,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(process.pid)
         family = [root, *root.children(recursive=True)]
-    process.terminate()
+    for each in family:
+        with suppress(psutil.NoSuchProcess):
+            each.terminate()
     _ended, alive = psutil.wait_procs(family, STOP_LIMIT_S)
     for each in alive:
         with suppress(psutil.NoSuchProcess):

@@ -21,6 +21,9 @@ THROUGHPUT: Final = (
     "workers", "codes", "hot_share", "partitions", "events", "events_per_s", "cpu_us", "peak_mb", "alerts", "exact",
 )  # fmt: skip
 CLIENT: Final = ("client", "call", "kafka", "cpu_us", "process_us")
+PEERS: Final = (
+    "title", "events", "counted", "events_per_s", "ratio", "cpu_us", "warm_events_per_s", "warm_ratio", "peak_mb", "problem",
+)  # fmt: skip
 LATENCY: Final = ("per_s", "probes", "to_alert_ms", "to_counter_ms")
 
 EXTRA: Final = ("confluent_kafka", "hdrh", "matplotlib", "sentry_sdk")
@@ -131,6 +134,34 @@ def client(
     _show([asdict(cost) for cost in costs], as_json, CLIENT)
 
 
+@app.command()
+def peers(
+    folder: Annotated[
+        Path, typer.Argument(help="Where they are, one in each folder; see its README.md.")
+    ] = Path("bench/peers"),
+    only: Annotated[list[str] | None, typer.Option(help="Only this one; several.")] = None,
+    events: Events = 2_000_000,
+    codes: Codes = 10,
+    hot_share: HotShare = 0.64,
+    partitions: Partitions = 8,
+    pin: Pin = True,
+    as_json: AsJson = False,
+) -> None:
+    """Beside others that do the same job: on the same events, one after the other on the same core."""
+    from fault316_streams.bench.peer import find
+
+    found = find(folder, only or ())
+    with _lab(pin) as (lab, say):
+        from fault316_streams.bench.load import Load
+        from fault316_streams.bench.peers import compared, race
+
+        rows = []
+        for row in race(lab, found, Load(codes=codes, hot_share=hot_share), events, partitions, say):
+            typer.echo(f"{row.title}: {row.problem or f'{row.events_per_s:,.0f} events/s'}", err=True)
+            rows.append(row)
+    _show([asdict(row) for row in compared(rows)], as_json, PEERS)
+
+
 @contextmanager
 def _lab(pin: bool) -> Iterator[tuple["Lab", Callable[[str], None]]]:
     """Servers, and where to say what is going on."""
@@ -172,6 +203,8 @@ def _cell(value: Any) -> str:
             return " / ".join(f"{each:g}" for each in value.values())
         case list():
             return " + ".join(map(_cell, value))
+        case None:
+            return "–"
         case int():
             return f"{value:,}"
         case float():
