@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "fault316": ["fault316_schemas"],
     "fault316_streams": ["fault316_schemas", "fault316_streams"],
     "fault316_streams.cli": ["fault316_schemas", "fault316_streams", "fault316"],
+    "fault316_streams.bench": ["fault316_schemas", "fault316_streams", "fault316"],  # measures the client, too
     # The stages, in the order of the data's way: each knows the contracts and what comes before it.
     "fault316_streams.errors": [],
     "fault316_streams.versioned": [],
