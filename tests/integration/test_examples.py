@@ -30,7 +30,7 @@ short_s = 3
 long_s = 6
 hold_s = 2
 """
-REQUESTS_OF_A_KIND = 100
+REQUESTS_OF_A_KIND = 60
 MISSING: Request = ("missing", "GET", "/no/such/page", None)
 
 SCHEMA = orjson.loads((EXAMPLES.parent / "schemas/json/fault-event.v1.schema.json").read_bytes())
