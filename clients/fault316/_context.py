@@ -58,8 +58,7 @@ class context:  # noqa: N801 - read as a verb: `with fault316.context(…)`
         if self._token is None:
             return
         if isinstance(error, Exception) and not fields_of(error):  # else an inner block, which knew more
-            with contextlib.suppress(Exception):  # it has slots, or forbids it
-                setattr(error, _MARK, _current.get())
+            BaseException.__setattr__(error, _MARK, _current.get())  # its class may be frozen
         with contextlib.suppress(ValueError):  # a generator that a framework ends in another context
             _current.reset(self._token)
         self._token = None

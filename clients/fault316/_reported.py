@@ -3,7 +3,7 @@
 import contextlib
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self
 
 _MARK = "__fault316_reported__"
 
@@ -43,10 +43,11 @@ def is_reported(error: BaseException) -> bool:
 
 
 def mark_reported(error: BaseException) -> None:
-    """Say that it is reported. One that has slots, or forbids it, may be reported again further out."""
+    """Say that it is reported.
+
+    Raises:
+        TypeError: it is no exception.
+    """
+    BaseException.__setattr__(error, _MARK, True)  # whatever its class makes of attributes: it may be frozen
     if (work := _current.get()) is not None:
         work.reported = True
-    try:  # every report waits for this, and `contextlib.suppress` takes several times as long
-        setattr(cast(Any, error), _MARK, True)
-    except Exception:
-        return
