@@ -41,7 +41,7 @@ class Answers:
     """(Kind of request, status) → how many."""
     took_s: list[float] = field(default_factory=list)
     last: Any = None
-    """The latest one's JSON."""
+    """The JSON of the latest one that is no error."""
 
     def figures(self) -> str:
         """For a person."""
@@ -65,7 +65,8 @@ async def put_load(
             answer = await client.request(method, path, json=body)
             answers.took_s.append(time.perf_counter() - began_s)
             answers.statuses[kind, answer.status_code] += 1
-            answers.last = answer.json()
+            if answer.is_success:
+                answers.last = answer.json()
 
     async with asyncio.TaskGroup() as customers:
         for _ in range(at_a_time):
