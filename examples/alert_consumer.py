@@ -46,7 +46,7 @@ async def consume(group: str, webhook: str | None, min_severity: str, from_begin
 
 async def until_stopped(arguments: argparse.Namespace) -> None:
     """Ctrl-C and SIGTERM end it; what was being told then comes again with the next start."""
-    consuming = asyncio.ensure_future(consume(**vars(arguments)))
+    consuming = asyncio.create_task(consume(**vars(arguments)))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, consuming.cancel)
     with contextlib.suppress(asyncio.CancelledError):
