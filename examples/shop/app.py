@@ -35,7 +35,7 @@ shop = Shop(switches)
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """The reporter lives as long as the application."""
     if os.environ.get("SHOP_REPORTS") != "off":
-        fault316.init("shop", version="1.0.0", spool_dir=os.environ.get("SHOP_SPOOL_DIR"))
+        fault316.init("shop", version="1.0.0", spool_dir=os.environ.get("SHOP_SPOOL_DIR") or None)
     with LoopWatchdog(limit_s=HANG_LIMIT_S):
         yield
     await asyncio.to_thread(fault316.close)
