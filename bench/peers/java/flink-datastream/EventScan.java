@@ -1,6 +1,8 @@
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
-import java.time.LocalDate;
 import java.util.Arrays;
 import org.apache.flink.api.common.serialization.AbstractDeserializationSchema;
 
@@ -12,14 +14,17 @@ final class EventScan extends AbstractDeserializationSchema<Count> {
     private static final byte[] CODE = "code".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] COUNT = "count".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] OCCURRED_AT = "occurred_at".getBytes(StandardCharsets.US_ASCII);
-    private static final long DAY_MS = 86_400_000;
     private static final int KNOWN = 4096;
+    private static final VarHandle WORDS =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final long ONES = 0x0101010101010101L;
+    private static final long QUOTES = '"' * ONES;
+    private static final long BACKSLASHES = '\\' * ONES;
 
     private transient Count event;
     private transient Known[] known;
+    private transient Rfc3339 times;
     private transient byte[] json;
-    private transient byte[] date;
-    private transient long dateMs;
 
     /** A code that was met: as bytes, and as the string that all its events share. */
     private record Known(byte[] bytes, String code) {}
@@ -28,7 +33,7 @@ final class EventScan extends AbstractDeserializationSchema<Count> {
     public void open(InitializationContext context) {
         event = new Count();
         known = new Known[KNOWN];
-        date = new byte[10];
+        times = new Rfc3339();
     }
 
     /** The same object each time, or null for what is no event. */
@@ -58,9 +63,9 @@ final class EventScan extends AbstractDeserializationSchema<Count> {
             if (is(CODE, name, nameEnd)) {
                 event.code = code(value + 1, end - 1);
             } else if (is(COUNT, name, nameEnd)) {
-                event.events = number(value, end);
+                event.events = Rfc3339.number(json, value, end);
             } else if (is(OCCURRED_AT, name, nameEnd)) {
-                event.atMs = time(value + 1, end - 1);
+                event.atMs = times.epochMs(json, value + 1, end - 1);
                 timed = true;
             }
             at = blank(end);
@@ -82,12 +87,30 @@ final class EventScan extends AbstractDeserializationSchema<Count> {
         return at;
     }
 
-    /** Where the quote is that ends the text. */
+    /** Where the quote is that ends the text: half of the scan's time, so eight bytes at once where there are. */
     private int textEnd(int at) {
+        while (at + Long.BYTES <= json.length) {
+            long word = (long) WORDS.get(json, at);
+            long found = zeroes(word ^ QUOTES) | zeroes(word ^ BACKSLASHES);
+            if (found == 0) {
+                at += Long.BYTES;
+                continue;
+            }
+            at += Long.numberOfTrailingZeros(found) / Byte.SIZE;
+            if (json[at] == '"') {
+                return at;
+            }
+            at += 2;
+        }
         while (json[at] != '"') {
             at += json[at] == '\\' ? 2 : 1;
         }
         return at;
+    }
+
+    /** The highest bit of each byte that is 0; wrong perhaps above the lowest such byte (Bit Twiddling Hacks). */
+    private static long zeroes(long word) {
+        return word - ONES & ~word & ONES << 7;
     }
 
     /** Behind a value of any kind. */
@@ -131,41 +154,5 @@ final class EventScan extends AbstractDeserializationSchema<Count> {
             known[hash & KNOWN - 1] = met;
         }
         return met.code;
-    }
-
-    private int number(int from, int to) {
-        int number = 0;
-        for (int at = from; at < to; at++) {
-            if (json[at] < '0' || json[at] > '9') {
-                throw new IllegalArgumentException("not a digit");
-            }
-            number = 10 * number + json[at] - '0';
-        }
-        return number;
-    }
-
-    /** Epoch milliseconds of an RFC 3339 time. The day is looked up once, and then again when another one comes. */
-    private long time(int from, int to) {
-        if (!is(date, from, from + 10)) {
-            System.arraycopy(json, from, date, 0, 10);
-            dateMs = LocalDate.parse(new String(date, StandardCharsets.US_ASCII)).toEpochDay() * DAY_MS;
-        }
-        long minute = number(from + 11, from + 13) * 60L + number(from + 14, from + 16);
-        long second = minute * 60 + number(from + 17, from + 19);
-        int at = from + 19;
-        long ms = 0;
-        if (json[at] == '.') {
-            int scale = 100;
-            for (at++; json[at] >= '0' && json[at] <= '9'; at++) {
-                ms += scale * (json[at] - '0');
-                scale /= 10;
-            }
-        }
-        byte zone = json[at];
-        if (zone != 'Z' && zone != 'z') {
-            long offset = 60 * (60L * number(at + 1, at + 3) + number(to - 2, to));
-            second -= zone == '-' ? -offset : offset;
-        }
-        return dateMs + second * 1000 + ms;
     }
 }

@@ -21,8 +21,7 @@ public final class FlinkSqlPeer {
                 -- Ends with what is there, and with it the last windows.
                 'scan.bounded.mode' = 'latest-offset',
                 'format' = 'json',
-                'json.timestamp-format.standard' = 'ISO-8601',
-                'json.ignore-parse-errors' = 'true'
+                'json.timestamp-format.standard' = 'ISO-8601'
             )
             """;
     private static final String COUNTS =
