@@ -73,8 +73,8 @@ def current() -> Mapping[str, Any]:
 
 def fields_of(error: BaseException) -> Mapping[str, Any]:
     """The fields of the innermost block that this exception has left."""
-    fields = getattr(error, _MARK, _NOTHING)
-    return fields if isinstance(fields, Mapping) else _NOTHING
+    fields = getattr(error, _MARK, None)
+    return fields if fields is not None and isinstance(fields, Mapping) else _NOTHING
 
 
 def _span() -> dict[str, str]:

@@ -67,6 +67,7 @@ class Sender:
         self._starting = threading.RLock()
         self._loop: SenderLoop | None = None
         self._thread: threading.Thread | None = None
+        self._thread_id: int | None = None
 
     @property
     def is_full(self) -> bool:
@@ -76,7 +77,7 @@ class Sender:
     @property
     def is_own_thread(self) -> bool:
         """Whether the caller is `before_send`, or something that it calls."""
-        return self._thread is not None and threading.get_ident() == self._thread.ident
+        return threading.get_ident() == self._thread_id
 
     def put(self, record: Record) -> None:
         """Queue a record and see to it that somebody looks. Takes no lock once the thread runs.
@@ -127,6 +128,7 @@ class Sender:
             return self._loop
 
     def _run(self, loop: SenderLoop) -> None:
+        self._thread_id = threading.get_ident()
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             runner.run(self._main())
 
