@@ -19,7 +19,7 @@ record Peer(
         void run(Peer peer) throws Exception;
     }
 
-    /** Does the job and ends the program: with 1 where it failed, or missed events. */
+    /** Does the job, says so and waits for SIGTERM. Ends the program with 1 where it failed, or missed events. */
     static void run(Job job) {
         Peer peer = fromEnvironment();
         peer.tellProgress();
@@ -33,7 +33,6 @@ record Peer(
             fail(new IllegalStateException("ended after " + read + " of " + peer.events + " events"));
         }
         say(read, ", \"done\": true");
-        System.exit(0);
     }
 
     /** Ends the program with 1; its last words are the cause. */
@@ -59,16 +58,14 @@ record Peer(
                 Duration.ofSeconds(Long.parseLong(env.get("PEER_WINDOW_S"))));
     }
 
-    /** Once a second, from a thread of its own. */
+    /** Once a second, from a thread of its own; which also keeps the program running when the job is done. */
     private void tellProgress() {
-        Thread teller = new Thread(() -> {
+        new Thread(() -> {
             while (true) {
                 say(ReadCounter.read(topic), "");
                 sleep(Duration.ofSeconds(1));
             }
-        });
-        teller.setDaemon(true);
-        teller.start();
+        }).start();
     }
 
     private static void say(long read, String more) {
