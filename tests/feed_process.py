@@ -8,15 +8,16 @@ import sys
 from pathlib import Path
 
 from fault316 import AlertFeed
+from handled_once import HandledOnce
 
 
 async def handle(group: str, file: Path, seconds: float) -> None:
     """Until killed."""
     async with AlertFeed(group=group, from_beginning=True) as feed:
-        with file.open("a") as handled:
+        with HandledOnce(file) as handled:
             async for alert in feed:
                 await asyncio.sleep(seconds)
-                print(alert.alert_id, file=handled, flush=True)
+                handled.write(alert.alert_id)
 
 
 if __name__ == "__main__":

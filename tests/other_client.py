@@ -23,10 +23,10 @@ def fault(code: str, *, at_s: float | None = None, **fields: object) -> bytes:
 
 
 class OtherProducer:
-    """Writes raw values to the events topic: no key, no headers. Idempotent, so that what it says it wrote is so."""
+    """Writes raw values to a topic, by default the events': no key, no headers. Idempotent: what it says it wrote is so."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._topic = settings.topics.events
+    def __init__(self, settings: WorkerSettings, topic: str | None = None) -> None:
+        self._topic = topic or settings.topics.events
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
@@ -73,11 +73,12 @@ class OtherProducer:
 
 
 class OtherConsumer:
-    """Reads a topic of few partitions from its beginning, again and again."""
+    """Reads a topic's first partition from its beginning, again and again."""
 
     def __init__(self, settings: WorkerSettings, topic: str) -> None:
         self.records: list[Any] = []
         """All `confluent_kafka.Message` so far."""
+        self._partition = TopicPartition(topic, 0, 0)
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
@@ -86,13 +87,19 @@ class OtherConsumer:
                 "log_level": 0,
             }
         )
-        self._consumer.assign([TopicPartition(topic, 0, 0)])
+        self._consumer.assign([self._partition])
 
     def read(self, wait_s: float = 0.1) -> list[Any]:
         """What is there by now, with what was there before."""
         while batch := self._consumer.consume(1_000, timeout=wait_s):
             self.records += [record for record in batch if record.error() is None]
         return self.records
+
+    def read_all(self) -> None:
+        """Up to the last record that is there when this is called, of a topic whose records are never deleted."""
+        _, end = self._consumer.get_watermark_offsets(self._partition, timeout=30)
+        while len(self.records) < end:
+            self.read()
 
     def alerts(self, code: str | None = None) -> list[dict[str, Any]]:
         """The records' values as JSON; only those of one code."""

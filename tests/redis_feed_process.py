@@ -1,7 +1,6 @@
 """A program of somebody on duty without Kafka: takes alerts from the Redis stream, and writes down what it has handled.
 
-`python redis_feed_process.py GROUP CONSUMER FILE SECONDS`: each alert takes so many seconds. Connected as `FAULT316_*`
-says.
+`python redis_feed_process.py GROUP FILE SECONDS`: each alert takes so many seconds. Connected as `FAULT316_*` says.
 """
 
 import sys
@@ -9,18 +8,19 @@ import time
 from pathlib import Path
 
 from fault316 import SyncAlertFeed
+from handled_once import HandledOnce
 
 
-def main(group: str, consumer: str, file: Path, seconds: float) -> None:
+def main(group: str, file: Path, seconds: float) -> None:
     """Until killed."""
     with (
-        SyncAlertFeed.from_redis(group=group, consumer=consumer, from_beginning=True) as feed,
-        file.open("a") as handled,
+        SyncAlertFeed.from_redis(group=group, consumer="one", from_beginning=True) as feed,
+        HandledOnce(file) as handled,
     ):
         for alert in feed:
             time.sleep(seconds)
-            print(alert.alert_id, file=handled, flush=True)
+            handled.write(alert.alert_id)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))

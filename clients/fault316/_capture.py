@@ -2,15 +2,16 @@
 
 It holds code objects and line numbers, never frames: those would keep a request's objects alive, and might let go of
 them in a thread that they do not belong to. And an exception that travels on changes: its traceback grows.
+The caller waits for `capture`, so its parts are tuples: a frozen dataclass takes three times as long to make.
 """
 
 import traceback
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import CodeType, TracebackType
+from typing import NamedTuple
 
-from fault316._exception import FRAMES_MAX, chain, digest, message_of, type_name
+from fault316._exception import chain, digest, frames_of, message_of, type_name
 from fault316._text import SLACK_CHARS, name, stacktrace, text
 from fault316_schemas import FaultException
 from fault316_schemas.event import TEXT_CHARS_MAX
@@ -25,16 +26,15 @@ _CAUSE = "\nThe above exception was the direct cause of the following exception:
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One exception of a chain."""
 
     kind: str
     message: str
     lines: tuple[tuple[CodeType, int], ...]
     """The innermost frames, from the outside in: code and line."""
-    names: tuple[tuple[str, CodeType], ...]
-    """Module and code for the fingerprint; a recursion stands once."""
+    names: tuple[tuple[object, CodeType], ...]
+    """Module's name and code, for the fingerprint; a recursion stands once."""
     caused: bool
     """Whether the next link is a `raise … from …`, else what was being handled."""
     notes: tuple[str, ...] = ()
@@ -50,8 +50,7 @@ class Link:
         return "Traceback (most recent call last):\n" + "".join(listed) + said
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(NamedTuple):
     """An exception with what it came from, the outermost first."""
 
     links: tuple[Link, ...]
@@ -61,7 +60,7 @@ class Captured:
     def fingerprint(self) -> str:
         """The same as `_exception.fingerprint` of the exception itself."""
         return digest(
-            (link.kind, [f"{module}:{code.co_qualname}" for module, code in link.names])
+            (link.kind, frames_of(f"{module}:{code.co_qualname}" for module, code in link.names))
             for link in self.links
         )
 
@@ -92,17 +91,16 @@ def capture(error: BaseException) -> Captured:
 
 def _link(error: BaseException) -> Link:
     lines: deque[tuple[CodeType, int]] = deque(maxlen=LINES_MAX)
-    names: deque[tuple[str, CodeType]] = deque(maxlen=FRAMES_MAX)
-    last: tuple[str, str] | None = None
+    names: deque[tuple[object, CodeType]] = deque(maxlen=LINES_MAX)
+    last: CodeType | None = None
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         frame = trace.tb_frame
         code = frame.f_code
         lines.append((code, trace.tb_lineno))
-        here = (str(frame.f_globals.get("__name__", "?")), code.co_qualname)
-        if here != last:
-            names.append((here[0], code))
-            last = here
+        if code is not last:
+            names.append((frame.f_globals.get("__name__", "?"), code))
+            last = code
         trace = trace.tb_next
     notes = getattr(error, "__notes__", None) or ()
     return Link(

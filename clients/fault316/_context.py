@@ -58,8 +58,7 @@ class context:  # noqa: N801 - read as a verb: `with fault316.context(…)`
         if self._token is None:
             return
         if isinstance(error, Exception) and not fields_of(error):  # else an inner block, which knew more
-            with contextlib.suppress(Exception):  # it has slots, or forbids it
-                setattr(error, _MARK, _current.get())
+            BaseException.__setattr__(error, _MARK, _current.get())  # its class may be frozen
         with contextlib.suppress(ValueError):  # a generator that a framework ends in another context
             _current.reset(self._token)
         self._token = None
@@ -74,8 +73,8 @@ def current() -> Mapping[str, Any]:
 
 def fields_of(error: BaseException) -> Mapping[str, Any]:
     """The fields of the innermost block that this exception has left."""
-    fields = getattr(error, _MARK, _NOTHING)
-    return fields if isinstance(fields, Mapping) else _NOTHING
+    fields = getattr(error, _MARK, None)
+    return fields if fields is not None and isinstance(fields, Mapping) else _NOTHING
 
 
 def _span() -> dict[str, str]:

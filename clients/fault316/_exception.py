@@ -1,6 +1,7 @@
 """What an exception says about a fault, with a fingerprint that outlives releases."""
 
 import hashlib
+import itertools
 import traceback
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -29,7 +30,7 @@ def describe(error: BaseException) -> FaultException:
 
 def fingerprint(error: BaseException) -> str:
     """The same for the same cause: types and functions count; line numbers, paths and messages do not."""
-    return digest((type_name(link), _frames(link.__traceback__)) for link in chain(error))
+    return digest((type_name(link), frames_of(_places(link.__traceback__))) for link in chain(error))
 
 
 def digest(links: Iterable[tuple[str, Iterable[str]]]) -> str:
@@ -66,13 +67,13 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
-def _frames(trace: TracebackType | None) -> list[str]:
-    """`module:function` from the outside in; a recursion counts once, however deep it went."""
-    names: list[str] = []
+def frames_of(places: Iterable[str]) -> list[str]:
+    """The innermost of these `module:function`, from the outside in; a recursion counts once, however deep it went."""
+    return [place for place, _ in itertools.groupby(places)][-FRAMES_MAX:]
+
+
+def _places(trace: TracebackType | None) -> Iterator[str]:
     while trace is not None:
         frame = trace.tb_frame
-        here = f"{frame.f_globals.get('__name__', '?')}:{frame.f_code.co_qualname}"
-        if not names or names[-1] != here:
-            names.append(here)
+        yield f"{frame.f_globals.get('__name__', '?')}:{frame.f_code.co_qualname}"
         trace = trace.tb_next
-    return names[-FRAMES_MAX:]

@@ -4,7 +4,10 @@ import asyncio
 import os
 import selectors
 import socket
-from typing import Any
+from typing import Any, Final
+
+THREAD_NAME: Final = "fault316-reporter"
+"""Of each such thread; what it logs itself is not for `fault316.integrations.logs` to report by it."""
 
 
 class SenderLoop(asyncio.SelectorEventLoop):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import NoneType
 from typing import Any
 
 from fault316._capture import Captured, capture
@@ -13,6 +14,8 @@ from fault316_schemas.event import COUNT_MAX, TEXT_CHARS_MAX
 
 KEPT_CHARS_MAX = TEXT_CHARS_MAX + SLACK_CHARS
 """Of any text: what the event may hold, and what the scrubber looks at beyond the cut."""
+
+_LIGHT = (str, int, float, NoneType, datetime, Resources)
 
 
 @dataclass(slots=True)
@@ -48,17 +51,22 @@ def record(code: str, details: dict[str, Any], context: Mapping[str, Any], at_s:
             details[key] = value
     for key, value in details.items():
         if type(value) is not str or len(value) > KEPT_CHARS_MAX:
-            details[key] = _attributes(value) if isinstance(value, Mapping) else _light(value)
+            details[key] = _kept(value)
     return Record(code, details, count, at_s, captured)
 
 
-def _attributes(given: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {_light(key): _light(value) for key, value in given.items()}
+def _kept(value: Any) -> Any:
+    """As `_light`; a mapping by its items."""
+    # In this order, because each report waits for it: asking whether something is a Mapping is dear.
+    if type(value) is dict or (not isinstance(value, _LIGHT) and isinstance(value, Mapping)):
+        return {_light(key): _light(each) for key, each in value.items()}
+    return _light(value)
 
 
 def _light(value: Any) -> Any:
     """A value that does not change and is of bounded size; any other object is taken by its text."""
-    if value is None or isinstance(value, int | float | datetime | Resources):
-        return value
-    said = value if isinstance(value, str) else str(value)
-    return said[:KEPT_CHARS_MAX] if len(said) > KEPT_CHARS_MAX else said
+    if not isinstance(value, str):
+        if isinstance(value, _LIGHT):
+            return value
+        value = str(value)
+    return value[:KEPT_CHARS_MAX] if len(value) > KEPT_CHARS_MAX else value

@@ -3,7 +3,7 @@
 import contextlib
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self
 
 _MARK = "__fault316_reported__"
 
@@ -36,13 +36,18 @@ _current: ContextVar[Work | None] = ContextVar("fault316_work", default=None)
 
 
 def is_reported(error: BaseException) -> bool:
-    """Whether somebody has reported this very exception."""
-    return bool(getattr(error, _MARK, False))
+    """Whether somebody has reported this very exception; of a group, each that is in it."""
+    if getattr(error, _MARK, False):
+        return True
+    return isinstance(error, BaseExceptionGroup) and all(map(is_reported, error.exceptions))
 
 
 def mark_reported(error: BaseException) -> None:
-    """Say that it is reported. One that has slots, or forbids it, may be reported again further out."""
-    with contextlib.suppress(Exception):
-        setattr(cast(Any, error), _MARK, True)
+    """Say that it is reported.
+
+    Raises:
+        TypeError: it is no exception.
+    """
+    BaseException.__setattr__(error, _MARK, True)  # whatever its class makes of attributes: it may be frozen
     if (work := _current.get()) is not None:
         work.reported = True

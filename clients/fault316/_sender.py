@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fault316._build import Identity
 from fault316._compression import Compression
 from fault316._drops import Drops
 from fault316._kafka import ABANDON_S
-from fault316._loop import SenderLoop
+from fault316._loop import THREAD_NAME, SenderLoop
 from fault316._outbox import Outbox
 from fault316._record import Record
 from fault316._resources import ResourceProbe
@@ -63,9 +63,11 @@ class Sender:
         self._work = asyncio.Event()
         self._ready = asyncio.Event()
         self._closed = False
+        self._finishing: set[asyncio.Task[bool]] = set()
         self._starting = threading.RLock()
         self._loop: SenderLoop | None = None
         self._thread: threading.Thread | None = None
+        self._thread_id: int | None = None
 
     @property
     def is_full(self) -> bool:
@@ -75,7 +77,7 @@ class Sender:
     @property
     def is_own_thread(self) -> bool:
         """Whether the caller is `before_send`, or something that it calls."""
-        return self._thread is not None and threading.get_ident() == self._thread.ident
+        return threading.get_ident() == self._thread_id
 
     def put(self, record: Record) -> None:
         """Queue a record and see to it that somebody looks. Takes no lock once the thread runs.
@@ -92,7 +94,7 @@ class Sender:
         """Flush, and end if so wished, from any other thread; False if `timeout_s` was not enough."""
         if self._loop is None or self._thread is None or self.is_own_thread:
             return True
-        work = self._close(timeout_s) if close else self._flush(timeout_s)
+        work = self._finish(timeout_s, close)
         try:
             done: Future[bool] = asyncio.run_coroutine_threadsafe(work, self._loop)
         except RuntimeError:  # closed before
@@ -102,6 +104,8 @@ class Sender:
             delivered = done.result(timeout_s + 2 * ABANDON_S)
         except TimeoutError:
             return False
+        except CancelledError:  # closed just now, by another thread
+            return self.outbox.pending == 0
         if close:
             self._thread.join(ABANDON_S)
         return delivered
@@ -117,15 +121,14 @@ class Sender:
         with self._starting:
             if self._loop is None:
                 loop = SenderLoop()
-                thread = threading.Thread(
-                    target=self._run, args=(loop,), name="fault316-reporter", daemon=True
-                )
+                thread = threading.Thread(target=self._run, args=(loop,), name=THREAD_NAME, daemon=True)
                 thread.start()
                 self._thread, self._loop = thread, loop
                 self._on_start()
             return self._loop
 
     def _run(self, loop: SenderLoop) -> None:
+        self._thread_id = threading.get_ident()
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             runner.run(self._main())
 
@@ -146,8 +149,20 @@ class Sender:
                 self._send(self._rolled.over(time.time()))
                 self._drops.tell()
         self._awake = False
+        if self._finishing:
+            await asyncio.wait(self._finishing)
         if left := sum(record.count for record in self._queue):
             self.tally.add(Why.CLOSED, left)
+
+    async def _finish(self, timeout_s: float, close: bool) -> bool:
+        """A task that the loop does not end without."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._finishing.add(task)
+        try:
+            return await (self._close(timeout_s) if close else self._flush(timeout_s))
+        finally:
+            self._finishing.discard(task)
 
     async def _flush(self, timeout_s: float) -> bool:
         end_s = time.monotonic() + timeout_s
@@ -155,12 +170,14 @@ class Sender:
         await self._empty_queue()
         self._send(self._rolled.all())
         delivered = await self.outbox.flush(max(0.0, end_s - time.monotonic()))
-        if delivered and self._drops.tell(now=True):
+        if delivered and not self._closed and self._drops.tell(now=True):
             delivered = await self.outbox.flush(max(0.0, end_s - time.monotonic()))
         return delivered
 
     async def _close(self, timeout_s: float) -> bool:
         delivered = await self._flush(timeout_s)
+        if self._closed:  # by another thread
+            return delivered
         self._closed = True
         await self.outbox.close(0)
         self._work.set()

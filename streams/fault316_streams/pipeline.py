@@ -149,8 +149,10 @@ class Pipeline:
         policy = self._book.policy(state.code)
         while verdict := self._judge.settle(policy, state.judge, state.window, low_s):
             self._raise(state, verdict, step)
-            # What came after the end may be the next storm already.
+            # What came after the end may be the next storm already. Nobody can tell then whose facets are whose.
             self._look(state, state.window.panes.seconds_from(verdict.at_s + 1, high_s + 1), step)
+            if state.judge.storm is None:
+                state.window.recent.start_over()
         if state.judge.storm is None:
             state.window.recent.turn(low_s)
         else:

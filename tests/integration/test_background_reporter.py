@@ -182,24 +182,6 @@ def test_what_is_wrong_is_counted_and_told(topics: WorkerSettings, reporter: Bac
     )  # in one event, or first one and then the rest
 
 
-def test_the_quick_start_of_the_docs_runs(topics: WorkerSettings, tmp_path: Path) -> None:
-    docs = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
-    block = docs.split("```python\n")[1].split("```")[0]
-    assert "/var/lib/checkout/faults" in block
-    rest = """
-from types import SimpleNamespace
-def store(order): raise OSError("no disk")
-try: submit(SimpleNamespace(user_id=7, lines=[]))
-except OSError: pass
-"""
-    run_script(block.replace("/var/lib/checkout/faults", str(tmp_path / "faults")) + rest, topics, tmp_path)
-    events = {event["code"]: event for event in log_of(topics)}
-    assert events.keys() == {"316-VALIDATION-ERR", "316-ORDER-SUBMIT-ERR"}
-    assert events["316-VALIDATION-ERR"]["endpoint"] == "/orders"
-    submitted = events["316-ORDER-SUBMIT-ERR"]
-    assert (submitted["version"], submitted["user_id"], submitted["endpoint"]) == ("2.4.1", "7", "/orders")
-
-
 def test_a_program_that_just_ends_has_sent_its_faults(topics: WorkerSettings, tmp_path: Path) -> None:
     run_script(
         "import fault316\n"

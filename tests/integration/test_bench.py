@@ -65,3 +65,18 @@ def test_a_backlog_is_worked_off_and_drawn(servers: Endpoints, tmp_path: Path) -
     [row] = bench(servers, "backlog", "-n", "400000", "--plot", str(plot))
     assert row["exact"]
     assert "<svg" in plot.read_text()
+
+
+def test_what_a_report_costs_is_measured_beside_another_client(servers: Endpoints) -> None:
+    rows = {(row["client"], row["call"], row["kafka"]): row for row in bench(servers, "client", "-n", "100")}
+    ours = ("report", "report_exception", "guard, passed", "guard, raised")
+    assert rows.keys() == {
+        ("-", "nothing", "-"),
+        *(("fault316", call, kafka) for call in ours for kafka in ("up", "down", "mute")),
+        ("sentry-sdk", "capture_event", "-"),
+        ("sentry-sdk", "capture_exception", "-"),
+    }
+    for row in rows.values():
+        assert row["calls"] == 100
+        assert 0 < row["cpu_us"]["p50"] <= row["cpu_us"]["p95"] <= row["cpu_us"]["p99"]
+        assert row["process_us"] > 0

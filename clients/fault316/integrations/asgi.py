@@ -108,7 +108,9 @@ class _Answer:
             self._refused = error
             raise
 
-    def is_disconnect(self, error: Exception) -> bool:
+    def is_disconnect(self, error: BaseException) -> bool:
+        if isinstance(error, BaseExceptionGroup):  # the sending task's, and the one's that listened meanwhile
+            return all(map(self.is_disconnect, error.exceptions))
         return error is self._refused or any(kind.__name__ in _DISCONNECTS for kind in type(error).__mro__)
 
     def details(self, scope: Scope) -> Any:

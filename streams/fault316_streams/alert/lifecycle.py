@@ -62,7 +62,6 @@ def advance(
     if verdict.transition is Transition.RESOLVED:
         state.ended = [*state.ended, state.storm_id][-ENDED_MAX:]
         state.storm_id = ""
-        window.recent.start_over()
     return alert
 
 

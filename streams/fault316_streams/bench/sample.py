@@ -1,6 +1,7 @@
 """What a process is and has done at one moment, from /proc; sums over its threads and children."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -28,17 +29,17 @@ class Sample:
             psutil.NoSuchProcess: it has ended.
         """
         root = psutil.Process(pid)
-        processes = [root, *root.children(recursive=True)]
-        cpu = [process.cpu_times() for process in processes]
-        memory_kb, peak_kb = (
-            sum(column) for column in zip(*(_memory_kb(each.pid) for each in processes), strict=True)
-        )
-        return cls(
-            time.monotonic(), sum(each.user + each.system for each in cpu), memory_kb / 1_024, peak_kb / 1_024
-        )
+        parts = [_of_one(root)]
+        for child in root.children(recursive=True):
+            with suppress(psutil.NoSuchProcess, OSError):  # it has ended meanwhile
+                parts.append(_of_one(child))
+        cpu_s, memory_kb, peak_kb = (sum(column) for column in zip(*parts, strict=True))
+        return cls(time.monotonic(), cpu_s, memory_kb / 1_024, peak_kb / 1_024)
 
 
-def _memory_kb(pid: int) -> tuple[int, int]:
-    with open(f"/proc/{pid}/status") as status:
+def _of_one(process: psutil.Process) -> tuple[float, int, int]:
+    """CPU seconds; resident memory and its peak, KiB."""
+    cpu = process.cpu_times()
+    with open(f"/proc/{process.pid}/status") as status:
         found = {line.split(":")[0]: line.split()[1] for line in status if line.startswith("Vm")}
-    return int(found.get("VmRSS", 0)), int(found.get("VmHWM", 0))
+    return cpu.user + cpu.system, int(found.get("VmRSS", 0)), int(found.get("VmHWM", 0))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
 THROUGHPUT: Final = (
     "workers", "codes", "hot_share", "partitions", "events", "events_per_s", "cpu_us", "peak_mb", "alerts", "exact",
 )  # fmt: skip
+CLIENT: Final = ("client", "call", "kafka", "cpu_us", "process_us")
+PEERS: Final = (
+    "title", "events", "counted", "events_per_s", "ratio", "cpu_us", "warm_events_per_s", "warm_ratio", "peak_mb", "problem",
+)  # fmt: skip
 LATENCY: Final = ("per_s", "probes", "to_alert_ms", "to_counter_ms")
+
+EXTRA: Final = ("confluent_kafka", "hdrh", "matplotlib", "sentry_sdk")
+"""What the extra `bench` brings; that it is missing is said before servers are started."""
 
 app = typer.Typer(no_args_is_help=True, help="Measure this machine: throughput, latency, scale, backlog.")
 
@@ -113,13 +121,55 @@ def backlog(
     _show([asdict(result)], as_json, THROUGHPUT)
 
 
+@app.command()
+def client(
+    calls: Annotated[int, typer.Option("--calls", "-n", min=100, max=2_500, help="Of each kind.")] = 2_000,
+    as_json: AsJson = False,
+) -> None:
+    """What a report costs its caller, with Kafka up, down and mute, beside sentry-sdk: µs of CPU, p50 / p95 / p99."""
+    with _lab(False) as (lab, say):
+        from fault316_streams.bench.client import measure
+
+        costs = measure(lab, calls, say)
+    _show([asdict(cost) for cost in costs], as_json, CLIENT)
+
+
+@app.command()
+def peers(
+    folder: Annotated[
+        Path, typer.Argument(help="Where they are, one in each folder; see its README.md.")
+    ] = Path("bench/peers"),
+    only: Annotated[list[str] | None, typer.Option(help="Only this one; several.")] = None,
+    events: Events = 2_000_000,
+    codes: Codes = 10,
+    hot_share: HotShare = 0.64,
+    partitions: Partitions = 8,
+    pin: Pin = True,
+    as_json: AsJson = False,
+) -> None:
+    """Beside others that do the same job: on the same events, one after the other on the same core."""
+    from fault316_streams.bench.peer import find
+
+    found = find(folder, only or ())
+    with _lab(pin) as (lab, say):
+        from fault316_streams.bench.load import Load
+        from fault316_streams.bench.peers import compared, race
+
+        rows = []
+        for row in race(lab, found, Load(codes=codes, hot_share=hot_share), events, partitions, say):
+            typer.echo(f"{row.title}: {row.problem or f'{row.events_per_s:,.0f} events/s'}", err=True)
+            rows.append(row)
+    _show([asdict(row) for row in compared(rows)], as_json, PEERS)
+
+
 @contextmanager
 def _lab(pin: bool) -> Iterator[tuple["Lab", Callable[[str], None]]]:
     """Servers, and where to say what is going on."""
-    try:
-        from fault316_streams.bench.lab import Lab
-    except ModuleNotFoundError as error:
-        raise Misuse(f"{error.name} is not installed: pip install 'fault316[streams,bench]'") from error
+    for name in EXTRA:
+        if find_spec(name) is None:
+            raise Misuse(f"{name} is not installed: pip install 'fault316[streams,bench]'")
+    from fault316_streams.bench.lab import Lab
+
     console = Console(stderr=True)
     with console.status("starting Kafka and Redis") as status, Lab(status.update, pin=pin) as lab:
         yield lab, status.update
@@ -153,6 +203,8 @@ def _cell(value: Any) -> str:
             return " / ".join(f"{each:g}" for each in value.values())
         case list():
             return " + ".join(map(_cell, value))
+        case None:
+            return "–"
         case int():
             return f"{value:,}"
         case float():

@@ -3,7 +3,7 @@
 import re
 
 from fault316_schemas import StormAlert
-from fault316_streams.partial import Contribution, Sample
+from fault316_streams.partial import Contribution, Partial, Sample
 from fault316_streams.state import decode_state, encode_state
 from story import CODE, Story, T
 
@@ -69,6 +69,21 @@ def test_the_next_storm_speaks_for_itself() -> None:
     first, *_, last = story.alerts
     assert first.facets.services[0].value == "checkout"
     assert (last.transition, last.facets.services) == ("opened", [])
+
+
+def test_a_storm_that_is_heard_of_together_with_an_earlier_one_says_whom_it_hits() -> None:
+    """A service that was cut off tells of both at a time. Nobody can tell then whose facets are whose."""
+    story = Story().at(1, 60).at(0, 60)
+    spooled = {T + second: 60 for second in range(60, 65)}
+    said = Contribution(spooled | {T + 120: 60}, [360, 0, 0, 0], services={"checkout": 360})
+    now_ms = (T + 120) * 1_000
+    story.alerts += story.pipeline.feed(
+        Partial(1, 0, story.upto, story.upto + 360, now_ms, now_ms, True, {CODE: said}), 9_999
+    ).alerts
+    story.at(0, 1)
+    assert [alert.transition for alert in story.alerts] == ["opened", "resolved", "opened"]
+    last = story.alerts[-1]
+    assert (last.severity, [each.value for each in last.facets.services]) == ("P0", ["checkout"])
 
 
 def test_the_end_says_how_long_and_how_many() -> None:

@@ -1,10 +1,12 @@
 """The background reporter without Kafka: what it takes down, what it refuses, and that nobody notices."""
 
+import asyncio
 import inspect
 import logging
 import random
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import ValidationError
@@ -14,6 +16,7 @@ from fault316 import BackgroundReporter, Connection
 from fault316._process import Options
 from fault316._record import KEPT_CHARS_MAX, record
 from fault316._resources import ResourceProbe
+from fault316._sender import TICK_S
 from fault316_schemas.event import COUNT_MAX
 
 NOWHERE = Connection(_env_file=None, bootstrap_servers="127.0.0.1:1")
@@ -70,6 +73,31 @@ def test_what_is_not_delivered_when_closed_is_counted(reporter: BackgroundReport
     assert (reporter.sent, reporter.dropped) == (0, 100)
 
 
+def test_closing_that_takes_its_time_is_not_cut_off(
+    reporter: BackgroundReporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault that is rolled up wakes the thread every now and then, also while it lets go of Kafka."""
+    let_go = reporter._sender.outbox.close
+
+    async def takes_its_time(timeout_s: float) -> None:
+        await asyncio.sleep(3 * TICK_S)
+        await let_go(timeout_s)
+
+    monkeypatch.setattr(reporter._sender.outbox, "close", takes_its_time)
+    reporter.report("316-A")
+    assert not reporter.close(0)
+    assert reporter.dropped == 1
+
+
+def test_a_flush_that_waits_while_another_thread_closes_comes_back(reporter: BackgroundReporter) -> None:
+    reporter.report("316-A")
+    with ThreadPoolExecutor(8) as threads:
+        flushes = [threads.submit(reporter.flush, 60) for _ in range(6)]
+        closes = [threads.submit(reporter.close, 0) for _ in range(2)]
+        assert all(isinstance(done.result(), bool) for done in flushes + closes)
+    assert reporter.dropped == 1
+
+
 def test_init_has_the_options_of_the_reporter_and_replaces_the_one_before() -> None:
     named = inspect.signature(BackgroundReporter).parameters.keys() - {"service"}
     assert Options.__annotations__.keys() == named
@@ -117,6 +145,7 @@ def test_sampling_keeps_the_mean_of_counts(rate: float) -> None:
 
 
 def test_resources_are_read_once_for_several_faults() -> None:
+    pytest.importorskip("psutil")
     probe = ResourceProbe()
     first = probe.read()
     assert first is not None

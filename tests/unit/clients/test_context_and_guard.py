@@ -5,6 +5,8 @@ import logging
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 import fault316
 from fault316 import context
-from fault316._context import current
+from fault316._context import current, fields_of
 from fault316._guard import Guard
 from fault316._record import record
 from fault316.testing import MemoryReporter
@@ -171,6 +173,37 @@ def test_what_was_reported_inside_of_a_guard_is_not_reported_again() -> None:
     with pytest.raises(KeyError):
         fail()
     assert [event.code for event in reporter.events] == ["316-INNER"]
+
+
+def test_an_exception_that_takes_no_attributes_is_one_fault_with_its_context(reports: Reports) -> None:
+    @dataclass(frozen=True)
+    class Frozen(Exception):  # noqa: N818
+        order: int
+
+    outer, inner = Guard(reports, "316-OUTER", {}), Guard(reports, "316-INNER", {})
+    with pytest.raises(Frozen) as raised, outer, inner, context(request_id="r"):
+        raise Frozen(7)
+    assert [code for _, code, _ in reports.seen] == ["316-INNER"]
+    assert fields_of(raised.value) == {"request_id": "r"}
+
+
+async def test_a_group_whose_members_were_all_reported_is_not_reported_again(reports: Reports) -> None:
+    async def fail(guard: Guard | None) -> None:
+        with guard or nullcontext():
+            raise KeyError
+
+    @Guard(reports, "316-OUTER", {})
+    async def fail_together(*guards: Guard | None) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for guard in guards:
+                tasks.create_task(fail(guard))
+
+    inner = Guard(reports, "316-INNER", {})
+    with pytest.raises(ExceptionGroup):
+        await fail_together(inner)
+    with pytest.raises(ExceptionGroup):
+        await fail_together(inner, None)
+    assert [code for _, code, _ in reports.seen] == ["316-INNER", "316-INNER", "316-OUTER"]
 
 
 @pytest.mark.parametrize("end", [asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit])

@@ -15,6 +15,7 @@ def own(pattern: str, title: str = "own") -> CodeInfo:
     [
         ("316-DB-POOL-EXHAUSTED", "316-DB-POOL-EXHAUSTED"),
         ("316-DB-REPLICA-LAG", "316-DB-*"),
+        ("316-DB-POOL-HIGH", "316-*-POOL-HIGH"),
         ("316-MEM-OOM", "316-MEM-*"),
         ("316-NEVER-SEEN", "316-*"),
         ("316-OTHER", "316-OTHER*"),

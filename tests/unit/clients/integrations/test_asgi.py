@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, WebSocket, WebSocketDisconnect
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -71,8 +72,8 @@ def http(path: str = "/", **more: Any) -> Scope:
     } | more
 
 
-def websocket(path: str = "/") -> Scope:
-    return {"type": "websocket", "path": path, "headers": [], "asgi": {}, "subprotocols": []}
+def websocket(path: str = "/", **more: Any) -> Scope:
+    return {"type": "websocket", "path": path, "headers": [], "asgi": {}, "subprotocols": []} | more
 
 
 async def test_an_unhandled_exception_is_reported_with_its_route_and_goes_on(
@@ -313,8 +314,15 @@ async def test_a_client_that_goes_away_is_no_fault(reporter: MemoryReporter) -> 
         await played(app, http("/stream"), refuse=True)
     with pytest.raises(WebSocketDisconnect):
         await played(app, websocket("/ws"), *connected)
+
+    async def grouped(scope: Scope, receive: Any, send: Any) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(plain(scope, receive, send))
+
     with pytest.raises(OSError, match="gone"):
         await played(FaultMiddleware(plain, reporter=reporter), http(), refuse=True)
+    with pytest.raises(ExceptionGroup):
+        await played(FaultMiddleware(grouped, reporter=reporter), http(), refuse=True)
     reporter.assert_nothing_reported()
 
 
@@ -350,6 +358,38 @@ async def test_websockets_work_and_their_failure_is_reported(reporter: MemoryRep
         await played(app, websocket("/rooms/13"), *said)
     event = reporter.assert_reported(CODE, times=1, endpoint="/rooms/{room}")
     assert event.attributes == {"method": "WEBSOCKET"}
+
+
+async def test_a_websocket_that_is_denied_by_a_5xx_is_reported(reporter: MemoryReporter) -> None:
+    async def deny(socket: WebSocket) -> None:
+        await socket.send_denial_response(Response(status_code=503))
+
+    scope = websocket("/ws", extensions={"websocket.http.response": {}})
+    app = wrapped(reporter, WebSocketRoute("/ws", deny))
+    sent = await played(app, scope, {"type": "websocket.connect"})
+    assert sent[0]["status"] == 503
+    event = reporter.assert_reported(CODE, times=1, endpoint="/ws", message="WEBSOCKET answered 503")
+    assert event.attributes == {"method": "WEBSOCKET", "status": 503}
+
+
+@pytest.mark.parametrize("outside", [True, False])
+async def test_beside_middleware_that_has_tasks_of_its_own_it_is_one_fault(
+    reporter: MemoryReporter, outside: bool
+) -> None:
+    """Starlette's `BaseHTTPMiddleware` runs what is inside of it in another task."""
+
+    async def own(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        return await call_next(request)
+
+    app = Starlette(routes=[Route("/a/{x}", fails), Route("/b", answers_500)])
+    layers: list[Any] = [(FaultMiddleware, {"reporter": reporter}), (BaseHTTPMiddleware, {"dispatch": own})]
+    for layer, options in reversed(layers) if outside else layers:
+        app.add_middleware(layer, **options)
+    async with client(app) as shop:
+        with pytest.raises(ZeroDivisionError):
+            await shop.get("/a/1")
+        assert (await shop.get("/b")).status_code == 500
+    assert [event.endpoint for event in reporter.events] == ["/a/{x}", "/b"]
 
 
 async def test_the_lifespan_is_the_applications_own(reporter: MemoryReporter) -> None:

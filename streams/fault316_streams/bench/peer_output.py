@@ -1,0 +1,77 @@
+"""What a peer has counted: its output topic, summed."""
+
+from typing import Final
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from fault316_streams.errors import Failure
+
+TAKE: Final = 10_000
+"""Records at a time."""
+SILENCE_LIMIT_S: Final = 30.0
+"""From a broker on the same machine."""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """The events of one code in one window."""
+
+    code: str
+    window: int
+    """Its beginning, epoch seconds."""
+    events: int
+
+
+def create_topic(bootstrap_servers: str, topic: str) -> None:
+    """With one partition, so that what was written last is read last.
+
+    Raises:
+        KafkaException: Kafka refuses.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])[topic].result()
+
+
+def total_of(bootstrap_servers: str, topic: str) -> int:
+    """The sum over all codes and windows, of each the last record.
+
+    Raises:
+        Failure: a record is no result, or Kafka is silent.
+        KafkaException: Kafka refuses.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": topic,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    counted: dict[tuple[str, int], int] = {}
+    try:
+        while messages := consumer.consume(TAKE, SILENCE_LIMIT_S):
+            for message in messages:
+                if _is_end(message):
+                    return sum(counted.values())
+                result = _result(message.value() or b"")
+                counted[result.code, result.window] = result.events
+    finally:
+        consumer.close()
+    raise Failure(f"Kafka says nothing of {topic} for {SILENCE_LIMIT_S:.0f} s")
+
+
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:
+        raise KafkaException(error)
+    return error is not None
+
+
+def _result(value: bytes) -> Result:
+    try:
+        return msgspec.json.decode(value, type=Result)
+    except msgspec.DecodeError as error:
+        raise Failure(f"writes {value[:200]!r}, which is no result: {error}") from error
