@@ -1,12 +1,14 @@
 """Code broken on purpose: the simulation would find out, within as many scenarios as every test run plays."""
 
 import importlib
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 from fault316_streams.code_table import CodeTable
+from fault316_streams.detector import Detector
 from fault316_streams.partial import Contribution, Partial
 from fault316_streams.pipeline import Pipeline
 from fault316_streams.sim import simulate
@@ -70,6 +72,27 @@ def lets_a_zombie_delete_what_its_worker_wrote_later(patch: pytest.MonkeyPatch) 
     patch.setattr(CodeTable, "forget", forget)
 
 
+def deletes_entries_before_it_knows_that_it_is_the_owner(patch: pytest.MonkeyPatch) -> None:
+    """Who woke in the middle of a recovery deletes what the present owner writes: a bug that we had."""
+
+    def forget(self: CodeTable) -> None:
+        right(self)
+        self.confirmed = True
+
+    right = CodeTable.forget
+    patch.setattr(CodeTable, "forget", forget)
+
+
+def leaves_a_late_entry_to_a_former_owner(patch: pytest.MonkeyPatch) -> None:
+    """He deletes it after it was read, and nobody writes it again: a bug that we had."""
+
+    async def restore(self: Detector, partition: int, _resume_at: int, table: Any) -> Pipeline:
+        return await right(self, partition, sys.maxsize, table)
+
+    right = Detector._restore
+    patch.setattr(Detector, "_restore", restore)
+
+
 def writes_the_overflow_before_its_neighbours(patch: pytest.MonkeyPatch) -> None:
     """Restored alone it would take their places: a bug that we had (seed 3755)."""
 
@@ -95,6 +118,8 @@ def writes_the_overflow_before_its_neighbours(patch: pytest.MonkeyPatch) -> None
         takes_an_older_range_for_the_next,
         forgets_the_open_range_on_restore,
         lets_a_zombie_delete_what_its_worker_wrote_later,
+        deletes_entries_before_it_knows_that_it_is_the_owner,
+        leaves_a_late_entry_to_a_former_owner,
         writes_the_overflow_before_its_neighbours,
     ],
     ids=lambda break_it: str(break_it.__name__),
@@ -104,7 +129,7 @@ def test_what_is_broken_is_caught(
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Two of them are bugs that we had."""
+    """Four of them are bugs that we had."""
     break_it(monkeypatch)
     played, caught = 0, False
     for report in simulate(RUNS, seed=1):

@@ -27,8 +27,8 @@ FACET_CHARS_MAX: Final = 128
 OTHER_VALUE: Final = ""
 """The facet value that stands for all values beyond the limit; no real one is empty."""
 
-CODES_PER_CHUNK_MAX: Final = 1_024
-"""Distinct codes that one chunk keeps apart, of at most 4,096 events: more is a producer that puts ids into codes."""
+CODES_PER_CHUNK_MAX: Final = 4_096
+"""Distinct codes that one chunk keeps apart: more is a producer that puts ids into codes."""
 
 OTHER_CODE: Final = "316-OTHER"
 """Counts the codes beyond the limit."""
