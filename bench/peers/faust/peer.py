@@ -40,6 +40,11 @@ class Event(faust.Record, serializer="json"):
     count: int = 1
 
 
+def say(read: int, done: bool = False) -> None:
+    """To the runner; Faust makes a logger of `sys.stdout`."""
+    print(orjson.dumps({"read": read, "done": done}).decode(), file=sys.__stdout__, flush=True)
+
+
 def occurred_at(event: faust.Event) -> float:
     """When, by the event itself; quicker than Faust's own parser."""
     return datetime.fromisoformat(event.value.occurred_at).timestamp()
@@ -53,16 +58,26 @@ if os.environ["FAUST_WINDOW"] == "hopping":
 else:
     counts = table.tumbling(WINDOW_S, expires=3_600).relative_to(occurred_at)
 
+begun = False
 counted = 0
 written: dict[tuple[str, tuple[float, float]], int] = {}
 """(code, window) → events, as they were last written."""
+
+
+def by_code(event: Event) -> str:
+    """The key of the repartition topic."""
+    global begun
+    if not begun:
+        begun = True
+        say(1)  # the work begins here, long before the first event comes out of the repartition topic
+    return event.code
 
 
 @app.agent(events)
 async def count(stream: faust.Stream[Event]) -> None:
     """A table's stream has to be partitioned by the table's key (docs, "Tables", co-partitioning)."""
     global counted
-    async for event in stream.group_by(Event.code, partitions=PARTITIONS):
+    async for event in stream.group_by(by_code, name="code", partitions=PARTITIONS):
         counts[event.code] += event.count
         counted += 1
 
@@ -81,5 +96,4 @@ async def tell() -> None:
     for each in sent:
         await each
     written.update(changed)
-    # Faust makes a logger of `sys.stdout`.
-    print(orjson.dumps({"read": read, "done": read == EVENTS}).decode(), file=sys.__stdout__, flush=True)
+    say(read, read == EVENTS)

@@ -1,6 +1,6 @@
 """What a peer has counted: its output topic, summed."""
 
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -23,6 +23,18 @@ class Result(msgspec.Struct, frozen=True):
     """Its beginning, epoch seconds."""
     events: int
 
+    @classmethod
+    def of(cls, value: bytes) -> Self:
+        """Of a record's value.
+
+        Raises:
+            Failure: it is something else.
+        """
+        try:
+            return msgspec.json.decode(value, type=cls)
+        except msgspec.DecodeError as error:
+            raise Failure(f"writes {value[:200]!r}, which is no result: {error}") from error
+
 
 def create_topic(bootstrap_servers: str, topic: str) -> None:
     """With one partition, so that what was written last is read last.
@@ -30,7 +42,8 @@ def create_topic(bootstrap_servers: str, topic: str) -> None:
     Raises:
         KafkaException: Kafka refuses.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    # log_level: errors only; it would tell that it is thrown away with an event in its queue.
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 3})
     admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])[topic].result()
 
 
@@ -56,7 +69,7 @@ def total_of(bootstrap_servers: str, topic: str) -> int:
             for message in messages:
                 if _is_end(message):
                     return sum(counted.values())
-                result = _result(message.value() or b"")
+                result = Result.of(message.value() or b"")
                 counted[result.code, result.window] = result.events
     finally:
         consumer.close()
@@ -68,10 +81,3 @@ def _is_end(message: Message) -> bool:
     if error is not None and error.code() != KafkaError._PARTITION_EOF:
         raise KafkaException(error)
     return error is not None
-
-
-def _result(value: bytes) -> Result:
-    try:
-        return msgspec.json.decode(value, type=Result)
-    except msgspec.DecodeError as error:
-        raise Failure(f"writes {value[:200]!r}, which is no result: {error}") from error

@@ -6,6 +6,7 @@ fault316 runs its whole pipeline, as the first and as the last one, so that a ma
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import mean
 from typing import Final
 
@@ -60,13 +61,13 @@ def race(
         except Failure as error:
             refusals[peer.name] = str(error)
     course = _Course(lab, load, partitions, say)
-    yield _tried(FAULT316, FAULT316, lambda: course.fault316(events))
+    yield _tried(FAULT316, FAULT316, partial(course.fault316, events))
     for peer in peers:
         if refusal := refusals.get(peer.name):
             yield Row(peer.name, peer.title, refusal)
         else:
-            yield _tried(peer.name, peer.title, lambda peer=peer: course.peer(peer, events))  # type: ignore[misc]
-    yield _tried(FAULT316, FAULT316, lambda: course.fault316(events))
+            yield _tried(peer.name, peer.title, partial(course.peer, peer, events))
+    yield _tried(FAULT316, FAULT316, partial(course.fault316, events))
 
 
 def compared(rows: Sequence[Row]) -> list[Row]:

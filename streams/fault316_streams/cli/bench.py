@@ -22,7 +22,7 @@ THROUGHPUT: Final = (
 )  # fmt: skip
 CLIENT: Final = ("client", "call", "kafka", "cpu_us", "process_us")
 PEERS: Final = (
-    "title", "events", "counted", "events_per_s", "ratio", "cpu_us", "warm_events_per_s", "warm_ratio", "peak_mb", "problem",
+    "title", "events", "counted", "events_per_s", "ratio", "cpu_us", "warm_events_per_s", "warm_ratio", "warm_cpu_us", "peak_mb",
 )  # fmt: skip
 LATENCY: Final = ("per_s", "probes", "to_alert_ms", "to_counter_ms")
 
@@ -159,7 +159,11 @@ def peers(
         for row in race(lab, found, Load(codes=codes, hot_share=hot_share), events, partitions, say):
             typer.echo(f"{row.title}: {row.problem or f'{row.events_per_s:,.0f} events/s'}", err=True)
             rows.append(row)
-    _show([asdict(row) for row in compared(rows)], as_json, PEERS)
+    shown = [asdict(row) for row in compared(rows)]
+    if not as_json:  # the problem itself was told when it came
+        none = dict.fromkeys(PEERS)
+        shown = [{**none, "title": f"{row['title']} FAILED"} if row["problem"] else row for row in shown]
+    _show(shown, as_json, PEERS)
 
 
 @contextmanager

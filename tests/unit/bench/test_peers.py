@@ -1,6 +1,7 @@
 """What is said of a peer: its pace, its share of fault316's, or why there is none."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import psutil
 import pytest
 
 from fault316_streams.bench.peer import Facts, Peer, find, set_up
+from fault316_streams.bench.peer_output import Result
 from fault316_streams.bench.peer_run import Pace, Point, Reading, paces, run
 from fault316_streams.bench.peers import Row, compared
 from fault316_streams.bench.sample import Sample
@@ -90,6 +92,19 @@ def test_a_line_says_how_far_it_is_or_something_else(line: bytes, reading: Readi
     assert Reading.of(line) == reading
 
 
+class TestResult:
+    def test_other_fields_do_not_matter(self) -> None:
+        value = b'{"code": "316-A-ERR", "window": 1780000000, "events": 4711, "until": 1780000010}'
+        assert Result.of(value) == Result("316-A-ERR", 1_780_000_000, 4_711)
+
+    @pytest.mark.parametrize(
+        "value", [b"", b'{"code": "316-A-ERR", "window": 1780000000.5, "events": 1}', b"[]"]
+    )
+    def test_what_is_none_is_a_failure_that_shows_it(self, value: bytes) -> None:
+        with pytest.raises(Failure, match=f"writes {re.escape(repr(value))}, which is no result"):
+            Result.of(value)
+
+
 class TestCompared:
     def test_the_ratio_is_to_the_mean_of_both_runs_of_fault316(self) -> None:
         first = Row("fault316", "", events_per_s=190, warm_events_per_s=200)
@@ -108,7 +123,25 @@ class TestCompared:
         assert compared(rows) == rows
 
 
+OURS = Path(__file__).parents[3] / "bench" / "peers"
+
+
 class TestFind:
+    @pytest.mark.parametrize("each", find(OURS), ids=lambda each: each.name)
+    def test_those_of_the_project_have_a_title_and_two_programs(self, each: Peer) -> None:
+        assert each.facts.title
+        assert all(os.access(each.folder / name, os.X_OK) for name in ("setup", "run"))
+
+    def test_those_of_the_project_are_all_found(self) -> None:
+        java = ["flink-datastream", "flink-sql", "kafka-streams"]
+        assert [each.name for each in find(OURS)] == [
+            "bytewax",
+            "faust-hopping",
+            "faust-tumbling",
+            *java,
+            "quix",
+        ]
+
     def test_peers_lie_in_any_depth_and_may_have_facts(self, tmp_path: Path) -> None:
         peer(
             tmp_path / "java", name="slow", facts='title = "Slow 1"\nevents_max = 5000\nwindows_per_event = 6'
