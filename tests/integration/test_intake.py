@@ -285,6 +285,7 @@ async def test_a_tick_follows_what_it_claims(topics: WorkerSettings) -> None:
     for partition, message in said.in_order:
         if isinstance(message, Partial):
             heard |= {(partition, message.partition, code): message.upto for code in message.codes}
+        if not isinstance(message, Tick):
             continue
         for key, upto in furthest.items():
             if key[0] == partition and (progress := message.progress.get(key[1])):

@@ -14,10 +14,11 @@ from fault316_streams.bench.load import Load, stamp_of
 from fault316_streams.detect import PolicyBook
 from fault316_streams.detector import UNACKED_MAX
 from fault316_streams.faust_app import MESSAGE_BYTES_MAX
+from fault316_streams.intake.border import CHUNK_BITS
 from fault316_streams.intake.combine import CODES_PER_CHUNK_MAX, Chunk
 from fault316_streams.intake.messages import messages, partial_of
 from fault316_streams.intake.service.flush import HOT_CODES_MAX, TICK_S
-from fault316_streams.partial import CHUNK_BITS, decode
+from fault316_streams.partial import decode
 from fault316_streams.pipeline import CODES_MAX, Pipeline
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.sinks.layout import ALERTS_MAX, COUNTER_TTL_S, DAY_S, SERIES_TTL_S, STORM_TTL_S

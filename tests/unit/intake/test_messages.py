@@ -52,7 +52,7 @@ def test_single_records_go_together_in_order() -> None:
     ]
     sent = bundles(singles, 2)
     assert len({message.partition for message in sent}) == len(sent)
-    told = {}
+    told: dict[int, str] = {}
     for partition, value in sent:
         bundle = decode(value)
         assert isinstance(bundle, Bundle)

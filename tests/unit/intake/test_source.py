@@ -155,7 +155,8 @@ def test_single_records_are_published_some_at_a_time() -> None:
 @given(st.lists(st.tuples(st.integers(1, 3_000), st.integers(0, 4)), max_size=8), st.integers(1, 2_500))
 @settings(max_examples=20, deadline=None)
 def test_batches_do_not_move_the_borders(spans: list[tuple[int, int]], batch: int) -> None:
-    log, at_s = [], 0
+    log: list[Record] = []
+    at_s = 0
     for length, later_s in spans:
         at_s += later_s
         log += timed((100 + len(log), 100 + len(log) + length, at_s))
