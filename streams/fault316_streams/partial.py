@@ -21,6 +21,10 @@ FORMAT_VERSION: Final = 1
 USERS_LG_K: Final = 11
 """2,048 registers, 4 bits each: about 1 KB when full, a few bytes for a few users; standard error 2.3 %."""
 
+USERS_MINUTES_MAX: Final = 64
+"""Minutes whose users are kept apart, in a statement and in a code's state: the hour after which a storm is the new
+normal, and the few that a clock may run ahead. 64 × 1.1 KB a code."""
+
 SEVERITIES: Final = ("P0", "P1", "P2", "P3")
 """The order of `Contribution.severity`."""
 
@@ -57,7 +61,8 @@ class Contribution(msgspec.Struct, array_like=True):
     exception_types: dict[str, int] = {}
     users: dict[int, bytes] = {}
     """Epoch minute of the (placed) event → a serialized HyperLogLog of user ids. By minute, so that a storm counts
-    the users it hit and not those who were hit an hour before, at the beginning of a slow chunk."""
+    the users it hit and not those who were hit an hour before, at the beginning of a slow chunk. Only the latest
+    `USERS_MINUTES_MAX`: an earlier statement about the range may have more, and they stay counted."""
     samples: list[Sample] = []
     """The newest event."""
 

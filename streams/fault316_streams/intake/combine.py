@@ -16,7 +16,7 @@ from fault316_schemas import Registry
 from fault316_streams.intake.event import decode, sample
 from fault316_streams.intake.place import Timing, place
 from fault316_streams.intake.reject import Rejected, shown
-from fault316_streams.partial import SEVERITIES, USERS_LG_K, Contribution
+from fault316_streams.partial import SEVERITIES, USERS_LG_K, USERS_MINUTES_MAX, Contribution
 
 FACET_VALUES_MAX: Final = 16
 """Distinct values of a facet that one code keeps in one chunk; alerts show 5."""
@@ -57,12 +57,27 @@ class _Sum:
         self.said = Contribution()
         self.default_severity = default_severity
         self.users: dict[int, hll_sketch] = {}
-        """By epoch minute."""
+        """By epoch minute, the latest `USERS_MINUTES_MAX`."""
         self.touched: set[int] = set()
         """Minutes whose users grew since the last snapshot that told of this code."""
         self.newest: Record | None = None
         self.fresh = 0
         """Events since the last snapshot that told of this code."""
+
+    def users_of(self, minute: int) -> hll_sketch | None:
+        """A minute's users, of which there were none yet; None where only later minutes are kept.
+
+        Minutes once let go never come back, so what is kept depends on the records alone, and each is kept whole.
+        """
+        if len(self.users) >= USERS_MINUTES_MAX:
+            oldest = min(self.users)
+            if minute < oldest:
+                return None
+            del self.users[oldest]
+            self.said.users.pop(oldest, None)
+            self.touched.discard(oldest)
+        users = self.users[minute] = hll_sketch(USERS_LG_K, tgt_hll_type.HLL_4)
+        return users
 
     def complete(self) -> None:
         """Make ready for a snapshot what is too dear to do for each event."""
@@ -135,11 +150,10 @@ class Chunk:
                 _tally(said.exception_types, event.exception.type, count)
             if event.user_id is not None:
                 minute = ms // 60_000
-                users = known.users.get(minute)
-                if users is None:
-                    users = known.users[minute] = hll_sketch(USERS_LG_K, tgt_hll_type.HLL_4)
-                users.update(event.user_id)
-                known.touched.add(minute)
+                users = known.users.get(minute) or known.users_of(minute)
+                if users is not None:
+                    users.update(event.user_id)
+                    known.touched.add(minute)
             known.newest = record
         self.upto = records[-1].offset + 1
         self.log_ms = records[-1].timestamp

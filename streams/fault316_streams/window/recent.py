@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from datasketches import hll_sketch, hll_union
 
-from fault316_streams.partial import USERS_LG_K, Contribution, Sample
+from fault316_streams.partial import USERS_LG_K, USERS_MINUTES_MAX, Contribution, Sample
 
 VALUES_MAX: Final = 64
 """Distinct values kept of a facet in one generation; the others are counted under OTHER. 4 facets of 64
@@ -18,7 +18,8 @@ SAMPLES_MAX: Final = 5
 OTHER: Final = ""
 TURN_S: Final = 60
 USERS_MINUTES: Final = 10
-"""Minutes whose users are kept apart: about 1 KB each at the most."""
+"""Minutes behind the judge's whose users are kept apart. Those ahead of it are, too, which are many in a backlog
+only: see `USERS_MINUTES_MAX`."""
 
 FACETS: Final = ("services", "hosts", "endpoints", "exception_types")
 
@@ -52,7 +53,8 @@ class Recent(msgspec.Struct, array_like=True):
     last: Generation = msgspec.field(default_factory=Generation)
     turned_s: int = 0
     user_sketches: dict[int, bytes] = {}
-    """Epoch minute → a serialized HyperLogLog of user ids."""
+    """Epoch minute → a serialized HyperLogLog of user ids. Beyond `USERS_MINUTES_MAX` the first has those of earlier
+    ones, too: a storm that is judged late has rather some users too many than too few."""
 
     def add(self, new: Contribution, known: Contribution | None) -> None:
         """Take in what `new` says beyond `known`, an earlier statement about the same range."""
@@ -60,7 +62,11 @@ class Recent(msgspec.Struct, array_like=True):
         for minute, sketch in new.users.items():
             # A sketch cannot be subtracted, and needs not: a union counts nobody twice.
             if known is None or known.users.get(minute) != sketch:
-                self.user_sketches[minute] = union(self.user_sketches.get(minute, b""), sketch)
+                self._unite(minute, sketch)
+        if len(self.user_sketches) > USERS_MINUTES_MAX:
+            *beyond, first = sorted(self.user_sketches)[: 1 - USERS_MINUTES_MAX]
+            for minute in beyond:
+                self._unite(first, self.user_sketches.pop(minute))
 
     def turn(self, now_s: int) -> None:
         """In quiet times: begin a new generation if the present one is a minute old, forget old users."""
@@ -79,8 +85,7 @@ class Recent(msgspec.Struct, array_like=True):
         for minute in self._old_minutes(now_s):
             sketch = self.user_sketches.pop(minute)
             if minute >= started_s // 60:
-                first = started_s // 60
-                self.user_sketches[first] = union(self.user_sketches.get(first, b""), sketch)
+                self._unite(started_s // 60, sketch)
 
     def start_over(self) -> None:
         """A storm is over: the next one's facets and samples are its own."""
@@ -108,6 +113,9 @@ class Recent(msgspec.Struct, array_like=True):
     def samples(self) -> list[Sample]:
         """The newest samples first."""
         return (self.present.samples + self.last.samples)[:SAMPLES_MAX]
+
+    def _unite(self, minute: int, sketch: bytes) -> None:
+        self.user_sketches[minute] = union(self.user_sketches.get(minute, b""), sketch)
 
     def _old_minutes(self, now_s: int) -> list[int]:
         return [minute for minute in self.user_sketches if minute < now_s // 60 - USERS_MINUTES]

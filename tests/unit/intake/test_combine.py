@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from fault316_streams.intake.combine import (
     Chunk,
 )
 from fault316_streams.intake.reject import Reason
-from fault316_streams.partial import Contribution, Sample
+from fault316_streams.partial import USERS_MINUTES_MAX, Contribution, Sample
 
 REGISTRY = Registry()
 AT = "2026-01-01T00:00:00Z"
@@ -208,6 +209,33 @@ def test_users_are_estimated_and_nobody_costs_nothing() -> None:
     assert users(said["316-A"]) == pytest.approx(1_000, rel=0.1)
     assert sum(map(len, said["316-A"].users.values())) < 1_200
     assert said["316-B"].users == {}
+
+
+def minute(n: int) -> str:
+    """So many minutes after the first."""
+    return datetime.fromtimestamp(AT_S + 60 * n, UTC).isoformat()
+
+
+@given(st.lists(st.integers(0, 2 * USERS_MINUTES_MAX), min_size=1, max_size=300), st.data())
+@settings(deadline=None)
+def test_users_are_kept_of_the_latest_minutes(minutes: list[int], data: st.DataObject) -> None:
+    """In whatever order they come and are told of, each of these minutes is whole: a storm is rather in them."""
+    records = log(
+        *({"occurred_at": minute(n), "user_id": f"u{i}"} for i, n in enumerate(minutes)),
+        at_ms=AT_MS + 2 * USERS_MINUTES_MAX * 60_000,
+    )
+    chunk = Chunk(0, REGISTRY)
+    while records:
+        cut = data.draw(st.integers(1, len(records)))
+        chunk.add(records[:cut])
+        records = records[cut:]
+        [said] = chunk.snapshot().values()
+    users_by_minute = Counter(minutes)
+    assert {
+        at - AT_S // 60: round(hll_sketch.deserialize(sketch).get_estimate())
+        for at, sketch in said.users.items()
+    } == {n: users_by_minute[n] for n in sorted(users_by_minute)[-USERS_MINUTES_MAX:]}
+    assert said.total == len(minutes)
 
 
 def test_the_newest_event_of_a_code_is_its_sample() -> None:

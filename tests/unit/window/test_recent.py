@@ -2,7 +2,7 @@
 
 from datasketches import hll_sketch
 
-from fault316_streams.partial import USERS_LG_K, Contribution
+from fault316_streams.partial import USERS_LG_K, USERS_MINUTES_MAX, Contribution
 from fault316_streams.window.recent import OTHER, USERS_MINUTES, VALUES_MAX, Recent, union
 
 
@@ -74,3 +74,18 @@ def test_what_is_two_minutes_old_is_forgotten() -> None:
     assert recent.facet("services") == {"shop": 1}
     recent.turn(1_500)
     assert recent.facet("services") == {}
+
+
+def test_in_a_backlog_no_user_of_a_storm_is_lost_and_the_minutes_stay_few() -> None:
+    """The judge is still at the storm's beginning, while hours of what came later have been heard."""
+    recent = heard(*((minute, range(minute, minute + 2)) for minute in range(90, 300)))
+    recent.gather(6_000, 6_060)
+    assert recent.users(6_000) >= 0.95 * 201
+    assert len(recent.user_sketches) <= USERS_MINUTES_MAX
+
+
+def test_late_users_do_not_push_out_those_of_the_present() -> None:
+    """Whoever sends a day again: its minutes are those that become one."""
+    recent = heard((2_000, range(20)), *((minute, range(minute, minute + 2)) for minute in range(500, 1_900)))
+    assert recent.users(120_000) == 20
+    assert len(recent.user_sketches) <= USERS_MINUTES_MAX
