@@ -14,6 +14,7 @@ import structlog
 from fault316_schemas import StormAlert
 from fault316_streams.code_table import CodeTable
 from fault316_streams.detect import PolicyBook
+from fault316_streams.gaps import Gaps
 from fault316_streams.health import Status
 from fault316_streams.metrics import Metrics
 from fault316_streams.partial import Partial, decode
@@ -25,6 +26,10 @@ from fault316_streams.view_changes import ViewChanges
 
 UNACKED_MAX: Final = 3_000
 """Partials heard but not acknowledged that force a checkpoint; below Faust's stream buffer of 4,096."""
+
+CHECKPOINT_SHARE: Final = 0.1
+CHECKPOINT_MAX_S: Final = 10.0
+"""Checkpoints take at most this share of the time, as long as one comes this often: what is heard again after a crash."""
 
 log = structlog.get_logger("fault316.detect")
 
@@ -52,8 +57,9 @@ class Detector:
         self._dropped: dict[int, set[str]] = {}
         self._unacked: list[Any] = []
         self._table = CodeTable()
-        self._written_at = 0.0
+        self._checkpoint_due = 0.0
         self.tally = Tally()
+        self.gaps = Gaps()
         self.tenure = 0
         """Grows with each assignment and each revocation."""
 
@@ -104,6 +110,7 @@ class Detector:
         for partition in list(self.pipelines):
             self.changes.forget(partition)
             del self.pipelines[partition]
+        self.gaps.forget()
         self._table.forget()
         self._dirty.clear()
         self._dropped.clear()
@@ -132,6 +139,7 @@ class Detector:
         if pipeline is not self.pipelines.get(partition):
             return  # revoked while it was restored
         self.heard += 1
+        self.gaps.hear(partition, event.message.offset)
         self._unacked.append(event)
         try:
             message = decode(event.value)
@@ -145,7 +153,7 @@ class Detector:
         self._note(partition, step)
         if step.alerts:
             await self._publish(partition, step, message, table)
-        due = time.monotonic() - self._written_at >= self._checkpoint_s
+        due = time.monotonic() >= self._checkpoint_due
         if due or len(self._unacked) >= UNACKED_MAX:
             await self._checkpoint(table)
 
@@ -212,8 +220,11 @@ class Detector:
         dropped = [(partition, code) for partition, codes in self._dropped.items() for code in codes]
         unacked, self._unacked = self._unacked, []
         self._dirty, self._dropped = {}, {}
+        began = time.monotonic()
         with self._metrics.checkpoint_seconds.time():
             await self._table.write(table, states, dropped)
-        self._written_at = time.monotonic()
+        ended = time.monotonic()
+        pause_s = min((ended - began) / CHECKPOINT_SHARE, CHECKPOINT_MAX_S)
+        self._checkpoint_due = ended + max(self._checkpoint_s, pause_s)
         for event in unacked:
             event.ack()

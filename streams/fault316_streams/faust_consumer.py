@@ -52,6 +52,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust has no types
             if partition in positions and positions[partition] != offset:
                 await self._seek(partition, offset)
                 positions[partition] = offset
+        resume_at = {tp.partition: offset for tp, offset in self._resume_at.items() if tp in positions}
+        self.app.detector.gaps.resume(resume_at)
         return positions
 
     async def _positions(self) -> dict[Any, int]:

@@ -108,6 +108,10 @@ class Metrics:
     def _detect(self) -> None:
         # `already_known` rises with restarts and rebalances, and that is how it should be.
         self.merges = self._counter("fault316_merges_total", "Partials merged.", "outcome")
+        # Anything but 0: counts are too low by what these said. Longer retention of the partials, or more workers.
+        self.lost_partials = self._counter(
+            "fault316_lost_partials_total", "Messages that retention deleted before detect heard them."
+        )
         self.codes = self._gauge("fault316_codes", "Codes with a state.", "partition")
         # Anything but 0 means that a client makes up codes, such as with an id in them.
         self.codes_over_limit = self._counter(

@@ -37,6 +37,7 @@ def follow_detect(metrics: Metrics, detector: Detector) -> None:
     """Connect the detector's counters."""
     pipelines = detector.pipelines
     metrics.merges.follow(lambda: {outcome.value: n for outcome, n in detector.tally.outcomes.items()})
+    metrics.lost_partials.follow(lambda: detector.gaps.lost)
     metrics.codes.follow(lambda: {str(p): len(pipeline.codes) for p, pipeline in pipelines.items()})
     metrics.codes_over_limit.follow(lambda: detector.tally.over_limit)
     metrics.storms_active.follow(

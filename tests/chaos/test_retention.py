@@ -18,16 +18,17 @@ LOST = 25
 
 
 class Retention:
-    """Another program that looks at the events topic and deletes from its beginning."""
+    """Another program that looks at a topic, the events' if not told otherwise, and deletes from its beginning."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._topic = settings.topics.events
-        self._partitions = range(settings.events_partitions)
+    def __init__(self, settings: WorkerSettings, partials: bool = False) -> None:
+        topics = settings.topics
+        self._topic = topics.partials if partials else topics.events
+        self._partitions = range(settings.partials_partitions if partials else settings.events_partitions)
         self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
-                "group.id": settings.topics.intake_group,
+                "group.id": topics.detect_group if partials else topics.intake_group,
                 "enable.auto.commit": False,
                 "log_level": 0,
             }
@@ -42,7 +43,7 @@ class Retention:
         until(lambda: all(map(int.__gt__, self.ends(), ends)))
 
     def committed(self) -> list[int]:
-        """Where the intake would read on, by partition."""
+        """Where the topic's reader would go on, by partition."""
         return [found.offset for found in self._consumer.committed(self._at(), timeout=10)]
 
     def values(self, begins: list[int], ends: list[int]) -> Iterator[bytes]:
@@ -130,6 +131,27 @@ def test_what_was_counted_and_then_deleted_is_no_loss(
             assert {line["partition"] for line in overtaken(worker)} == set(range(len(gone)))
         with run.storm():
             pass
+
+
+def test_partials_that_retention_took_are_reported(settings: WorkerSettings, workers: Workers) -> None:
+    """More was said than was kept while no detect ran."""
+    detect = workers.start(settings, "--stages", "detect")
+    workers.start(settings, "--stages", "intake").ready()
+    retention = Retention(settings, partials=True)
+    try:
+        until(lambda: all(offset > 0 for offset in retention.committed()))
+        assert detect.stop() == 0
+        begins = retention.committed()
+        retention.wait_for([begin + 1 for begin in begins])  # there is a tick a second
+        gone = retention.ends()
+        retention.delete(gone)
+        detect = workers.start(settings, "--stages", "detect").ready()
+        until(lambda: len(overtaken(detect)) == len(gone))
+        said = {(line["partition"], line["offset"], line["resume_at"]) for line in overtaken(detect)}
+        assert said == set(zip(range(len(gone)), begins, gone, strict=True))
+        assert detect.metric("fault316_lost_partials_total") == sum(gone) - sum(begins)
+    finally:
+        retention.close()
 
 
 def stopped_with_all_counted(run: Trial, worker: WorkerProcess, retention: Retention) -> list[int]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from fault316_schemas import StormAlert
 from fault316_streams.detect import PolicyBook
@@ -82,3 +83,40 @@ async def test_entries_are_deleted_by_one_whose_commit_the_group_has_taken(metri
     detector.confirm(detector.tenure)
     await hear(detector, table, 12)
     assert table.entries("A") == ["own"]
+
+
+@pytest.mark.parametrize(
+    ("resume_at", "heard", "lost"),
+    [
+        pytest.param(7, [7, 8, 9], 0, id="nothing is gone"),
+        pytest.param(7, [10, 11], 3, id="gone while no worker ran"),
+        pytest.param(7, [7, 8, 20, 21], 11, id="gone while it fell behind"),
+        pytest.param(7, [5, 6], 0, id="the topic was made anew"),
+        pytest.param(None, [5, 6], 0, id="nobody has read it before"),
+    ],
+)
+async def test_partials_that_are_gone_are_counted_and_said(
+    metrics: Metrics, resume_at: int | None, heard: list[int], lost: int
+) -> None:
+    detector, table = Detector(PolicyBook(), NoAlerts(), metrics, checkpoint_s=0), Table()
+    detector.assign({0})
+    detector.gaps.resume({} if resume_at is None else {0: resume_at})
+    with capture_logs() as lines:
+        for offset in heard:
+            await hear(detector, table, offset)
+    assert detector.gaps.lost == lost
+    said = [line["resume_at"] - line["offset"] for line in lines if line["event"] == "offset out of range"]
+    assert said == [lost] * bool(lost)
+
+
+async def test_what_another_worker_heard_is_not_gone(metrics: Metrics) -> None:
+    """The partition comes back further on."""
+    detector, table = Detector(PolicyBook(), NoAlerts(), metrics, checkpoint_s=0), Table()
+    detector.assign({0})
+    detector.gaps.resume({0: 0})
+    await hear(detector, table, 0)
+    detector.revoke()
+    detector.assign({0})
+    detector.gaps.resume({0: 9})
+    await hear(detector, table, 9)
+    assert detector.gaps.lost == 0

@@ -74,12 +74,21 @@ class Lab:
 
     @contextmanager
     def worker(
-        self, settings: WorkerSettings, stages: Stages = Stages.ALL, core: int = WORKER_CORE
+        self,
+        settings: WorkerSettings,
+        stages: Stages = Stages.ALL,
+        core: int = WORKER_CORE,
+        policy: str = "",
     ) -> Iterator[WorkerChild]:
-        """A worker process, started and not yet ready; ended with the block."""
+        """A worker process, started and not yet ready; ended with the block. `policy`: TOML, instead of the default."""
         self._workers += 1
         log = self._folder / f"worker-{self._workers}.log"
-        child = WorkerChild(self.environment(settings), ["--stages", stages], log)
+        options = ["--stages", stages]
+        if policy:
+            file = log.with_suffix(".toml")
+            file.write_text(policy)
+            options += ["--policy", str(file)]
+        child = WorkerChild(self.environment(settings), options, log)
         with pinned(core if self.pin else None):
             child.start()
         try:

@@ -29,7 +29,7 @@ class Load:
     def events(self, number: int) -> Iterator["Made"]:
         """So many of them, each with an id of its own."""
         rng = random.Random(self.seed)  # noqa: S311 - a load, not a secret
-        names = [self.code(n) for n in range(self.codes)]
+        names = [code_name(n) for n in range(self.codes)]
         # The codes' shares are exact in each round of the templates, also where there are thousands of codes.
         size = max(TEMPLATES, 4 * self.codes)
         hot = round(size * self.hot_share) if self.codes > 1 else size
@@ -38,10 +38,6 @@ class Load:
         templates = [_template(rng, code) for code in order]
         for number_ in range(number):
             yield Made(number_, *templates[number_ % size])
-
-    def code(self, number: int) -> str:
-        """The name of a code; the first is the hot one."""
-        return f"316-BENCH-{number:05d}-ERR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +53,11 @@ class Made:
     def at(self, stamp: bytes) -> bytes:
         """Its JSON with `occurred_at`; see `stamp_of`."""
         return b"%b%036x%b%b%b" % (self.before_id, self.number, self.before_at, stamp, self.after_at)
+
+
+def code_name(number: int) -> str:
+    """The name of a code; the first is the hot one."""
+    return f"316-BENCH-{number:05d}-ERR"
 
 
 def stamp_of(epoch_s: float) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fault316_streams.bench.fill import Filler
 from fault316_streams.bench.lab import CORES, Lab, View
-from fault316_streams.bench.load import Load
+from fault316_streams.bench.load import Load, code_name
 from fault316_streams.bench.sample import Sample
 from fault316_streams.errors import Failure
 from fault316_streams.settings import Stages, WorkerSettings
@@ -24,6 +24,15 @@ LOOK_S: Final = 0.05
 LOOK_SELDOM_S: Final = 0.5
 """How often the counters are read: often towards the end, seldom before, because it costs the servers' core."""
 MEASURED_MIN: Final = 0.2
+POLICY: Final = f"""\
+[storm.default]
+floor = 1_000_000
+
+[storm."{code_name(0)}"]
+floor = 20
+"""
+"""Only the hot code storms. Codes that nobody has seen before would all be storms at once, which is not what grows with
+the events."""
 STANDSTILL_S: Final = 60.0
 """Without a new count for so long, something is broken."""
 
@@ -105,7 +114,7 @@ def measure(
     with ExitStack() as stack:
         cores = [CORES[list(stages[:n]).count(stage) % len(CORES)] for n, stage in enumerate(stages)]
         workers = [
-            stack.enter_context(lab.worker(filled.settings, stage, core))
+            stack.enter_context(lab.worker(filled.settings, stage, core, POLICY))
             for stage, core in zip(stages, cores, strict=True)
         ]
         say("starting a worker")

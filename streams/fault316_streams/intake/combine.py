@@ -5,7 +5,7 @@ kept. A native kernel may replace it, held to the same tests. A chunk is a pure 
 they are cut into batches, and whenever snapshots are taken, the contributions come out equal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from heapq import nlargest
 from typing import Final, Protocol
@@ -160,17 +160,23 @@ class Chunk:
         return rejected
 
     def snapshot(self, limit: int | None = None) -> dict[str, Contribution]:
-        """The codes that changed since they were last in a snapshot, each with all that the chunk says about it.
+        """All that `changed`, `told`."""
+        return self.told(self.changed(limit))
 
-        With a `limit` only so many, those with the most new events; the others stay for the next. The values are
-        live: encode them before the next `add`.
-        """
-        changed = {code: known for code, known in self._sums.items() if known.fresh}
+    def changed(self, limit: int | None = None) -> list[str]:
+        """The codes that changed since they were last told; with a `limit` only so many, those with the most new events."""
+        changed = [code for code, known in self._sums.items() if known.fresh]
         if limit is not None and len(changed) > limit:
-            changed = dict(nlargest(limit, changed.items(), key=lambda item: item[1].fresh))
-        for known in changed.values():
-            known.complete()
-        return {code: known.said for code, known in changed.items()}
+            changed = nlargest(limit, changed, key=lambda code: self._sums[code].fresh)
+        return changed
+
+    def told(self, codes: Iterable[str]) -> dict[str, Contribution]:
+        """All that the chunk says about these codes. The values are live: encode them before the next `add`."""
+        said = {}
+        for code in codes:
+            self._sums[code].complete()
+            said[code] = self._sums[code].said
+        return said
 
     def _sum_of(self, code: str) -> _Sum:
         """A code's sums, which there are none of yet; beyond the limit the one of `OTHER_CODE`."""

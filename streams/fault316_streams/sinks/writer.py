@@ -21,6 +21,10 @@ from fault316_streams.sinks.view import CodeView, SinkUnavailable, ViewSink
 
 CODES_PER_WRITE_MAX: Final = 250
 """Codes taken at a time. Taking a day of minutes of each, as after an outage, holds up the loop for some 10 ms."""
+SHARE: Final = 0.1
+PAUSE_MAX_S: Final = 5.0
+"""Writing takes at most this share of the time, as long as the view is no older than this. Thousands of codes that change
+all the time would otherwise cost more to show than to count."""
 PROBE_INTERVAL_S: Final = 1.0
 """Where nothing changes, an empty write this often: it finds out whether the view was emptied."""
 
@@ -84,6 +88,8 @@ class ViewWriter:
         self._metrics = metrics
         self._clock = clock
         self._written_s = float("-inf")
+        self._busy_s = 0.0
+        """Spent on writing since the last pause."""
         self._failures = 0
         self._status = Status(False, "not written to yet", clock())
 
@@ -109,6 +115,7 @@ class ViewWriter:
         batch = self._changes.take(CODES_PER_WRITE_MAX)
         if not (batch.codes or batch.alerts or self._clock() - self._written_s >= PROBE_INTERVAL_S):
             return Outcome.IDLE
+        began_s = time.monotonic()
         try:
             with self._metrics.redis_write_seconds.time():
                 lost = await self._sink.write(batch.codes, batch.alerts, batch.partitions)
@@ -120,6 +127,7 @@ class ViewWriter:
             self._changes.give_back(batch)
             raise
         self._succeeded()
+        self._busy_s += time.monotonic() - began_s
         if lost:
             self._metrics.redis_rebuilds.inc(len(lost))
             log.info("stating anew", partitions=sorted(lost))
@@ -129,7 +137,10 @@ class ViewWriter:
     def _pause_s(self, outcome: Outcome) -> float:
         if outcome is Outcome.FAILED:
             return backoff_s(self._failures)
-        return 0.0 if outcome is Outcome.MORE else self._interval_s
+        if outcome is Outcome.MORE:
+            return 0.0
+        busy_s, self._busy_s = self._busy_s, 0.0
+        return max(self._interval_s, min(busy_s / SHARE - busy_s, PAUSE_MAX_S))
 
     def _failed(self, reason: str) -> None:
         self._failures += 1

@@ -27,6 +27,7 @@ def full() -> Metrics:
         (metrics.dead_letters, False),
         (metrics.intake_lag, True),
         (metrics.merges, True),
+        (metrics.lost_partials, False),
         (metrics.codes, True),
         (metrics.codes_over_limit, False),
         (metrics.storms_active, False),
