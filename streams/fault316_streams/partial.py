@@ -42,7 +42,7 @@ class Contribution(msgspec.Struct, array_like=True):
     """What one range of the log says about one code. All counts are weighted by the events' `count`."""
 
     seconds: dict[int, int] = {}
-    """Epoch second of the (placed) event → events. Together with `old` it sums to the total."""
+    """Epoch second of the (placed) event → events; very late ones by ten. Together with `old` it sums to the total."""
     severity: list[int] = msgspec.field(default_factory=lambda: [0, 0, 0, 0])
     """Events as P0, P1, P2, P3; sums to the total."""
     late: int = 0

@@ -14,7 +14,7 @@ from datasketches import hll_sketch, tgt_hll_type
 
 from fault316_schemas import Registry
 from fault316_streams.intake.event import decode, sample
-from fault316_streams.intake.place import Timing, place
+from fault316_streams.intake.place import Timing, place, second_of
 from fault316_streams.intake.reject import Rejected, shown
 from fault316_streams.partial import SEVERITIES, USERS_LG_K, USERS_MINUTES_MAX, Contribution
 
@@ -129,7 +129,7 @@ class Chunk:
 
             if timing is not Timing.OLD:
                 seconds = said.seconds
-                second = ms // 1_000
+                second = ms // 1_000 if timing is not Timing.LATE else second_of(ms, record.timestamp)
                 seconds[second] = seconds.get(second, 0) + count
             if timing is not Timing.ON_TIME:
                 self._tally_timing(said, timing, count)

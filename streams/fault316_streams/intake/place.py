@@ -14,6 +14,11 @@ from typing import Final
 LATE_MS: Final = 60_000
 """Further behind is late. Clients batch for seconds and retry for some tens of seconds; more is worth a counter."""
 
+FINE_MS: Final = 15 * 60_000
+"""Further behind counts by ten seconds: detect judges seconds for 15 min. Or who sends a day again, all of it at once,
+would make a statement of 65,536 seconds, and a table entry that Kafka does not take."""
+COARSE_S: Final = 10
+
 OLD_MS: Final = 24 * 3_600_000
 """Further behind has no pane any more: detect keeps panes for 24 h."""
 
@@ -33,6 +38,12 @@ class Timing(Enum):
     LATE = "late"  # counted in its own second all the same
     OLD = "old"  # late too; counted in the total only
     SKEWED = "skewed"  # counted at the broker's time
+
+
+def second_of(ms: int, broker_ms: int) -> int:
+    """In which epoch second an event counts that has its place at `ms`."""
+    second = ms // 1_000
+    return second if broker_ms - ms <= FINE_MS else second - second % COARSE_S
 
 
 def place(occurred_at: datetime, broker_ms: int) -> tuple[int, Timing]:

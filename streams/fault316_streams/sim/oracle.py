@@ -57,7 +57,8 @@ class Counts:
         if seen.broker_ms - at_ms > DAY_MS:
             self.old += event.count
         else:
-            self.seconds[at_ms // 1_000] += event.count
+            coarse = behind_ms > 900_000 and at_ms == event.occurred_ms
+            self.seconds[at_ms // 10_000 * 10 if coarse else at_ms // 1_000] += event.count
             self.minutes[at_ms // 60_000] += event.count
         self.first_ms = min(self.first_ms or at_ms, at_ms)
         self.last_ms = max(self.last_ms, at_ms)

@@ -211,7 +211,7 @@ def test_users_are_estimated_and_nobody_costs_nothing() -> None:
     assert said["316-B"].users == {}
 
 
-def minute(n: int) -> str:
+def minute(n: float) -> str:
     """So many minutes after the first."""
     return datetime.fromtimestamp(AT_S + 60 * n, UTC).isoformat()
 
@@ -230,12 +230,19 @@ def test_users_are_kept_of_the_latest_minutes(minutes: list[int], data: st.DataO
         chunk.add(records[:cut])
         records = records[cut:]
         [said] = chunk.snapshot().values()
-    users_by_minute = Counter(minutes)
-    assert {
-        at - AT_S // 60: round(hll_sketch.deserialize(sketch).get_estimate())
-        for at, sketch in said.users.items()
-    } == {n: users_by_minute[n] for n in sorted(users_by_minute)[-USERS_MINUTES_MAX:]}
-    assert said.total == len(minutes)
+    events = Counter(minutes)
+    found = {at: round(hll_sketch.deserialize(users).get_estimate()) for at, users in said.users.items()}
+    assert found == {AT_S // 60 + n: events[n] for n in sorted(events)[-USERS_MINUTES_MAX:]}
+
+
+def test_a_day_that_is_sent_again_does_not_name_each_of_its_seconds() -> None:
+    """A chunk would name 65,536, and a code's table entry has such a statement of each source partition."""
+    at_s = range(0, 86_400, 7)
+    records = log(*({"occurred_at": minute(n / 60)} for n in at_s), at_ms=AT_MS + 86_400_000)
+    said = combined(records)["316-A"]
+    assert len(said.seconds) <= (86_400 - 900) / 10 + 900 / 7 + 1
+    by_minute = Counter(second // 60 for second in Counter(said.seconds).elements())
+    assert by_minute == Counter((AT_S + n) // 60 for n in at_s), "each is in its own"
 
 
 def test_the_newest_event_of_a_code_is_its_sample() -> None:

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fault316_streams.intake.place import AHEAD_MS_MAX, BEHIND_MS_MAX, EPOCH, LATE_MS, OLD_MS, Timing, place
+from fault316_streams.intake.place import (
+    AHEAD_MS_MAX,
+    BEHIND_MS_MAX,
+    EPOCH,
+    FINE_MS,
+    LATE_MS,
+    OLD_MS,
+    Timing,
+    place,
+    second_of,
+)
 
 BROKER_MS = 1_767_225_600_500
 
@@ -44,6 +54,13 @@ def test_a_clock_that_cannot_be_right_is_replaced_by_the_brokers(year: int) -> N
 def test_offsets_are_taken_into_account() -> None:
     there = datetime(2026, 1, 1, 5, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     assert place(there, BROKER_MS) == (BROKER_MS - 500, Timing.ON_TIME)
+
+
+@pytest.mark.parametrize(("behind_ms", "second"), [(0, 7), (FINE_MS, 7), (FINE_MS + 1, 0), (OLD_MS, 0)])
+def test_the_second_is_a_full_ten_where_nobody_judges_it(behind_ms: int, second: int) -> None:
+    """So that its minute is right all the same, and any ten seconds hold the events of ten."""
+    ms = BROKER_MS // 10_000 * 10_000 + 7_999
+    assert second_of(ms, ms + behind_ms) % 10 == second
 
 
 @given(st.datetimes(timezones=st.timezones() | st.just(UTC)), st.integers(0, 2**42))
