@@ -63,7 +63,7 @@ def worker(
     gc.freeze()
     # What is made per code and chunk is freed by counting references; at the usual thresholds, looking for cycles among
     # it took a third of all time with a thousand codes.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(10_000, 10, 100)
     uvloop.run(_until_stopped(run))
 
 

@@ -16,7 +16,7 @@ from fault316_streams.intake.service.publisher import ACK_LIMIT_S, Publisher
 from fault316_streams.intake.service.status import IntakeState, PartitionStatus
 from fault316_streams.intake.source import Source
 from fault316_streams.intake.stats import IntakeStats
-from fault316_streams.partial import FORMAT_VERSION, Progress, Tick
+from fault316_streams.partial import FORMAT_VERSION, Progress, Tick, partition_of
 
 TICK_S: Final = 1.0
 
@@ -28,8 +28,8 @@ BEHIND_MS: Final = 10_000
 """While reading lags behind, a chunk is soon complete and then said as a whole. The open one's long tail of codes waits
 for that, but no longer than this: a backlog would be said many times over."""
 
-CODES_AT_ONCE: Final = 256
-"""Codes told before other tasks have their turn: some 5 ms."""
+CODES_AT_ONCE: Final = 64
+"""Codes told before other tasks have their turn: some 1.5 ms, and all source partitions are told side by side."""
 
 RECENT_MS: Final = 2_000
 """Records this new mean that reading keeps up, even though under load it is never quite at the end."""
@@ -172,10 +172,13 @@ class Flusher:
     ) -> list[Message]:
         """What a chunk says of these codes, some at a time. It may grow meanwhile, and says so then."""
         said: list[Message] = []
+        partitions = self._publisher.partitions
+        codes = sorted(
+            codes, key=lambda code: partition_of(code, partitions)
+        )  # or each time all would get a message
         for at in range(0, len(codes), CODES_AT_ONCE):
             some = chunk.told(codes[at : at + CODES_AT_ONCE])
-            partial = partial_of(chunk, source.partition, some, wall_ms, caught_up)
-            said += messages(partial, self._publisher.partitions)
+            said += messages(partial_of(chunk, source.partition, some, wall_ms, caught_up), partitions)
             await asyncio.sleep(0)
         return said
 
