@@ -67,8 +67,9 @@ class context:  # noqa: N801 - read as a verb: `with fault316.context(…)`
 def current() -> Mapping[str, Any]:
     """The fields of the blocks around, and the span's ids where OpenTelemetry is in use."""
     fields = _current.get()
-    span = _span()
-    return {**span, **fields} if span else fields
+    if "opentelemetry.trace" not in sys.modules:  # what nobody has imported has no spans
+        return fields
+    return {**_span(), **fields}
 
 
 def fields_of(error: BaseException) -> Mapping[str, Any]:
@@ -78,11 +79,8 @@ def fields_of(error: BaseException) -> Mapping[str, Any]:
 
 
 def _span() -> dict[str, str]:
-    """Never imports OpenTelemetry: what nobody has imported has no spans."""
-    telemetry = sys.modules.get("opentelemetry.trace")
-    if telemetry is None:
-        return {}
     try:
+        telemetry = sys.modules["opentelemetry.trace"]
         span = telemetry.get_current_span().get_span_context()
         if not span.is_valid:
             return {}

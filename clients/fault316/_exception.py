@@ -21,7 +21,7 @@ def describe(error: BaseException) -> FaultException:
     """Type, message, traceback and fingerprint of an exception, raised or not."""
     lines = traceback.format_exception(error)
     return FaultException(
-        type=name(type_name(error)) or "Exception",
+        type=name(type_name(type(error))) or "Exception",
         message=text(message_of(error)),
         stacktrace=stacktrace("".join(lines)),
         fingerprint=fingerprint(error),
@@ -30,7 +30,7 @@ def describe(error: BaseException) -> FaultException:
 
 def fingerprint(error: BaseException) -> str:
     """The same for the same cause: types and functions count; line numbers, paths and messages do not."""
-    return digest((type_name(link), frames_of(_places(link.__traceback__))) for link in chain(error))
+    return digest((type_name(type(link)), frames_of(_places(link.__traceback__))) for link in chain(error))
 
 
 def digest(links: Iterable[tuple[str, Iterable[str]]]) -> str:
@@ -43,9 +43,8 @@ def digest(links: Iterable[tuple[str, Iterable[str]]]) -> str:
     return sha.hexdigest()[:FINGERPRINT_CHARS]
 
 
-def type_name(error: BaseException) -> str:
+def type_name(kind: type[BaseException]) -> str:
     """`ValueError`, `psycopg.errors.QueryCanceled`."""
-    kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 

@@ -69,15 +69,11 @@ class Sender:
         self._thread: threading.Thread | None = None
         self._thread_id: int | None = None
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the queue takes no more. Several threads at once may exceed it by one each."""
-        return len(self._queue) >= self._queue_max
-
-    @property
-    def is_own_thread(self) -> bool:
-        """Whether the caller is `before_send`, or something that it calls."""
-        return threading.get_ident() == self._thread_id
+    def why_not(self) -> Why | None:
+        """Why a record is not to be put now, if so. Several threads at once may exceed the queue by one each."""
+        if threading.get_ident() == self._thread_id:
+            return Why.OWN_THREAD  # the caller is `before_send`, or something that it calls
+        return Why.QUEUE_FULL if len(self._queue) >= self._queue_max else None
 
     def put(self, record: Record) -> None:
         """Queue a record and see to it that somebody looks. Takes no lock once the thread runs.
@@ -92,7 +88,7 @@ class Sender:
 
     def finish(self, timeout_s: float, *, close: bool) -> bool:
         """Flush, and end if so wished, from any other thread; False if `timeout_s` was not enough."""
-        if self._loop is None or self._thread is None or self.is_own_thread:
+        if self._loop is None or self._thread is None or self.why_not() is Why.OWN_THREAD:
             return True
         work = self._finish(timeout_s, close)
         try:

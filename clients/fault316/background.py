@@ -141,7 +141,7 @@ class BackgroundReporter:
             code: `316-…`, such as `316-TIMEOUT-ERR`.
             details: see `Details`; `exception=error` is the one that says most.
         """
-        self._put(code, dict(details))
+        self._put(code, details)
 
     def report_exception(
         self, error: BaseException, code: str = "316-OP-FAIL", **details: Unpack[Details]
@@ -174,7 +174,8 @@ class BackgroundReporter:
     ) -> None:
         self.close()
 
-    def _put(self, code: str, details: dict[str, Any]) -> None:
+    def _put(self, code: str, details: Any) -> None:
+        """Takes `details` over. Each call of a function in here is paid by whoever reports."""
         sender = self._sender
         try:
             if (thrown := details.get("exception")) is not None:
@@ -183,12 +184,11 @@ class BackgroundReporter:
                 return sender.tally.add(Why.CLOSED)
             if self._sample_rate < 1 and self._random.random() >= self._sample_rate:
                 return None
-            if sender.is_full:
-                return sender.tally.add(Why.QUEUE_FULL, self._weight(details.get("count", 1)))
-            if sender.is_own_thread:
-                return sender.tally.add(Why.OWN_THREAD)
+            if (why := sender.why_not()) is not None:
+                return sender.tally.add(why, self._weight(details.get("count", 1)))
             taken = record(code, details, current(), time.time())
-            taken.count = self._weight(taken.count)
+            if self._sample_rate < 1:
+                taken.count = self._weight(taken.count)
             sender.put(taken)
         except Exception as error:  # a service never suffers for its reports
             sender.tally.add(Why.INVALID, 1, reason(error))

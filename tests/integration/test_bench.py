@@ -79,4 +79,5 @@ def test_what_a_report_costs_is_measured_beside_another_client(servers: Endpoint
     for row in rows.values():
         assert row["calls"] == 100
         assert 0 < row["cpu_us"]["p50"] <= row["cpu_us"]["p95"] <= row["cpu_us"]["p99"]
+        assert row["burst_us"] > 0
         assert row["process_us"] > 0

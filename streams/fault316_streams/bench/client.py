@@ -60,6 +60,9 @@ class Cost:
     """up; down: nobody listens; mute: it takes connections and never answers."""
     calls: int
     cpu_us: Micros
+    """Of calls now and then, with other work between them."""
+    burst_us: float
+    """The median where they come ten at a time and find the caches warm."""
     process_us: float
     """Microseconds of CPU per call, the mean, with what other threads do because of it."""
 
@@ -101,12 +104,12 @@ def compare(settings: Connection, calls: int, say: Say) -> list[Cost]:
             ways += ours(kafka, stack.enter_context(_reporter(connection)))
         ways += theirs(stack)
         callers = in_turn(ways, calls, say)
-        processes = [alone(way, calls, say) for way in ways]
+        bursts = [alone(way, calls, say) for way in ways]
         if dropped := sum(way.dropped() for way in ways):
             raise Failure(f"{dropped:,} reports were given up, which is cheap: take fewer calls (-n)")
         return [
-            Cost(way.client, way.call, way.kafka, calls, Micros.of(caller), process)
-            for way, caller, process in zip(ways, callers, processes, strict=True)
+            Cost(way.client, way.call, way.kafka, calls, Micros.of(caller), *burst)
+            for way, caller, burst in zip(ways, callers, bursts, strict=True)
         ]
 
 
@@ -129,18 +132,21 @@ def in_turn(ways: Sequence[Way], calls: int, say: Say) -> list[list[int]]:
     return costs
 
 
-def alone(way: Way, calls: int, say: Say) -> float:
-    """Microseconds of CPU per call, of all threads, without what this thread does around the calls."""
+def alone(way: Way, calls: int, say: Say) -> tuple[float, float]:
+    """Microseconds of CPU: of this thread, the median call; of all threads, the mean call.
+
+    What this thread does around the calls is left out.
+    """
     say(f"{way.client}, {way.call}, Kafka {way.kafka}: with its other threads")
-    calling_ns = 0
+    costs: list[int] = []
     process_ns, here_ns = time.process_time_ns(), time.thread_time_ns()
     for number in range(calls):
-        calling_ns += way.once(number)
+        costs.append(way.once(number))
         if number % TURN == 0:
             time.sleep(PAUSE_S)
     way.settle()
     process_ns, here_ns = time.process_time_ns() - process_ns, time.thread_time_ns() - here_ns
-    return _micros((calling_ns + process_ns - here_ns) / calls)
+    return _micros(statistics.median(costs)), _micros((sum(costs) + process_ns - here_ns) / calls)
 
 
 def _micros(ns: float) -> float:

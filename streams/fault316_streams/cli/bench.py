@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 THROUGHPUT: Final = (
     "workers", "codes", "hot_share", "partitions", "events", "events_per_s", "cpu_us", "peak_mb", "alerts", "exact",
 )  # fmt: skip
-CLIENT: Final = ("client", "call", "kafka", "cpu_us", "process_us")
+CLIENT: Final = ("client", "call", "kafka", "cpu_us", "burst_us", "process_us")
 PEERS: Final = (
     "title", "events", "counted", "events_per_s", "ratio", "cpu_us", "warm_events_per_s", "warm_ratio", "warm_cpu_us", "peak_mb",
 )  # fmt: skip
