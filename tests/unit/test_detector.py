@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from fault316_schemas import StormAlert
+from fault316_streams import detector as detector_module
 from fault316_streams.detect import PolicyBook
 from fault316_streams.detector import Detector
 from fault316_streams.metrics import Metrics
@@ -47,6 +48,12 @@ class NoAlerts:
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+
+@pytest.fixture(autouse=True)
+def checkpoint_after_each_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the last one took."""
+    monkeypatch.setattr(detector_module, "CHECKPOINT_MAX_S", 0.0)
 
 
 @pytest.fixture(scope="module")

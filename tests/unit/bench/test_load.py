@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from fault316_schemas import FaultEvent
-from fault316_streams.bench.load import Load, stamp_of
+from fault316_streams.bench.load import Load, code_name, stamp_of
 
 AT = stamp_of(1_790_000_000.5)
 
@@ -25,7 +25,7 @@ def test_the_hot_code_has_its_share_and_the_others_have_equal_ones(codes: int, h
     events = 40_960
     counted = Counter(event.code for event in load.events(events))
     assert counted == Counter(event.code for event in load.events(events)), "the same each time"
-    hot = counted.pop(load.code(0), 0)
+    hot = counted.pop(code_name(0), 0)
     assert hot == pytest.approx(events * (hot_share if codes > 1 else 1), rel=0.01)
     if codes > 1 and counted:
         assert max(counted.values()) <= 1.3 * events * (1 - hot_share) / (codes - 1) + 20

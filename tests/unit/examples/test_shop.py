@@ -27,7 +27,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
         monkeypatch.delitem(sys.modules, name)
     app = importlib.import_module("shop.app")
-    monkeypatch.setattr(app, "HANG_S", 1.5)
+    monkeypatch.setattr(app, "HANG_S", 4.0)
     return app
 
 
