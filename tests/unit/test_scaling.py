@@ -1,37 +1,35 @@
 """The arithmetic of docs/scaling.md: its tables follow from the constants of the code and from a few measured costs."""
 
 from collections.abc import Callable
+from itertools import count
 from math import ceil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Final, NamedTuple
 
 import pytest
 from annotated_types import Le
 
-from fault316_schemas import Registry
-from fault316_streams.bench.load import Load, stamp_of
-from fault316_streams.detect import PolicyBook
-from fault316_streams.detector import UNACKED_MAX
+from fault316_streams.detector import CHECKPOINT_MAX_S, CHECKPOINT_SHARE, UNACKED_MAX
 from fault316_streams.faust_app import MESSAGE_BYTES_MAX
-from fault316_streams.intake.border import CHUNK_BITS
-from fault316_streams.intake.combine import CODES_PER_CHUNK_MAX, Chunk
-from fault316_streams.intake.messages import messages, partial_of
-from fault316_streams.intake.service.flush import HOT_CODES_MAX, TICK_S
-from fault316_streams.partial import decode
-from fault316_streams.pipeline import CODES_MAX, Pipeline
+from fault316_streams.intake.border import BLOCK_BITS, CHUNK_BITS, CHUNK_MS
+from fault316_streams.intake.combine import (
+    CODES_PER_CHUNK_MAX,
+)
+from fault316_streams.intake.service.flush import CODES_AT_ONCE, HOT_CODES_MAX, TICK_S
+from fault316_streams.partial import (
+    USERS_MINUTES_MAX,
+)
+from fault316_streams.pipeline import CODES_MAX
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.sinks.layout import ALERTS_MAX, COUNTER_TTL_S, DAY_S, SERIES_TTL_S, STORM_TTL_S
-from fault316_streams.sinks.writer import CODES_PER_WRITE_MAX
-from fault316_streams.state import encode_state
+from fault316_streams.sinks.writer import CODES_PER_WRITE_MAX, PAUSE_MAX_S, SHARE
 from fault316_streams.topic_specs import DAY_MS, HOUR_MS, MIB, topic_specs
-from story import T
 
 DOC: Final = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
 SETTINGS: Final = WorkerSettings(_env_file=None)
 CONFIG: Final = {spec.name: spec.config for spec in topic_specs(SETTINGS)}
 
-CHUNK: Final = 1 << CHUNK_BITS
+BLOCK, CHUNK, CHUNK_S = 1 << BLOCK_BITS, 1 << CHUNK_BITS, CHUNK_MS / 1_000
 FLUSHES_PER_S: Final = 1_000 / SETTINGS.flush_ms
 VIEWS_PER_S: Final = 1_000 / SETTINGS.redis_flush_ms
 PARTIALS_KEPT_S: Final = int(CONFIG["316.partials"]["retention.ms"]) / 1_000
@@ -58,7 +56,8 @@ class Plan(NamedTuple):
 
     @property
     def chunks_per_s(self) -> float:
-        return self.per_s / CHUNK
+        each = self.per_s / self.source_partitions
+        return self.source_partitions * min(each / BLOCK, each / CHUNK + 1 / CHUNK_S)
 
     @property
     def snapshots_per_s(self) -> float:
@@ -85,8 +84,11 @@ class Plan(NamedTuple):
 
     @property
     def messages_per_s(self) -> float:
+        flushes = self.source_partitions * (FLUSHES_PER_S / TICK_S - 1)
+        hot = flushes * min(self.partials_partitions, self.named, HOT_CODES_MAX)
+        whole = min(self.partials_partitions, self.named) + ceil(self.named / CODES_AT_ONCE) - 1
         ticks = self.intakes * self.partials_partitions
-        return self.snapshots_per_s * min(self.partials_partitions, self.named) + ticks
+        return hot + (self.source_partitions + self.chunks_per_s) * whole + ticks
 
     @property
     def entry_bytes(self) -> float:
@@ -94,22 +96,35 @@ class Plan(NamedTuple):
 
     @property
     def views_per_s(self) -> float:
-        return self.codes * VIEWS_PER_S
+        return self._views_per_s(self.detectors)
 
-    @property
-    def detect_cores(self) -> float:
+    def _views_per_s(self, detectors: int) -> float:
+        busy_s = self.codes / detectors * VIEW_US / 1e6
+        return self.codes / max(1 / VIEWS_PER_S, min(busy_s / SHARE, busy_s + PAUSE_MAX_S))
+
+    def _checkpoint_s(self, detectors: int) -> float:
+        took_s = self.codes / detectors * ENTRY_US / 1e6
+        due_s = max(SETTINGS.checkpoint_s, min(took_s / CHECKPOINT_SHARE, CHECKPOINT_MAX_S))
+        return min(due_s, UNACKED_MAX * detectors / self.messages_per_s)
+
+    def _detect_cores(self, detectors: int) -> float:
         ticks = self.codes * (TICK_US + TICK_MORE_US * (self.intakes - 1))
         heard = self.messages_per_s * MESSAGE_US + self.statements_per_s * HEAR_US
-        written = self.views_per_s * VIEW_US + self.codes / SETTINGS.checkpoint_s * ENTRY_US
+        entries_per_s = self.codes / self._checkpoint_s(detectors)
+        written = self._views_per_s(detectors) * VIEW_US + entries_per_s * ENTRY_US
         return (heard + written + ticks) / 1e6
 
     @property
     def detectors(self) -> int:
-        return ceil(self.detect_cores / UTILISATION)
+        return next(n for n in count(1) if self._detect_cores(n) <= n * UTILISATION)
+
+    @property
+    def detect_cores(self) -> float:
+        return self._detect_cores(self.detectors)
 
     @property
     def checkpoint_s(self) -> float:
-        return min(SETTINGS.checkpoint_s, UNACKED_MAX * self.detectors / self.messages_per_s)
+        return self._checkpoint_s(self.detectors)
 
     @property
     def partials_bytes_per_s(self) -> float:
@@ -122,12 +137,12 @@ class Plan(NamedTuple):
 
 
 PLANS: Final = (
-    Plan(20_000, 10, 8, 8, 168, 1_600),
-    Plan(20_000, 1_000, 8, 8, 168, 340),
-    Plan(1_000_000, 10, 32, 32, 12, 1_600),
-    Plan(1_000_000, 1_000, 32, 32, 12, 340),
-    Plan(10_000_000, 10, 128, 128, 6, 1_600),
-    Plan(10_000_000, 1_000, 128, 128, 6, 340),
+    Plan(20_000, 10, 8, 8, 168, 1_700),
+    Plan(20_000, 1_000, 8, 8, 168, 400),
+    Plan(1_000_000, 10, 32, 32, 12, 1_700),
+    Plan(1_000_000, 1_000, 32, 32, 12, 400),
+    Plan(10_000_000, 10, 128, 128, 6, 1_700),
+    Plan(10_000_000, 1_000, 128, 128, 6, 400),
 )
 
 
@@ -157,6 +172,7 @@ WORKED: Final[dict[str, Callable[[Plan], str]]] = {
     "… of one source partition, plain": lambda p: two(p.per_s * EVENT_BYTES / 1e6 / p.source_partitions),
     "… kept for, h": lambda plan: f"{plan.kept_h}",
     "… TB a copy: plain, gzip": lambda plan: both(plan.per_s * plan.kept_h * 3_600, 1e12),
+    "chunks/s, K": lambda plan: two(plan.chunks_per_s),
     "snapshots/s, N": lambda plan: two(plan.snapshots_per_s),
     "statements/s, S": lambda plan: two(plan.statements_per_s),
     "messages/s, M": lambda plan: two(plan.messages_per_s),
@@ -175,11 +191,16 @@ WORKED: Final[dict[str, Callable[[Plan], str]]] = {
 }
 
 LIMITS: Final = (
-    f"| a chunk | {CHUNK:,} offsets |",
+    f"| a chunk | {CHUNK:,} offsets, or those blocks of {BLOCK:,} that begin in the same {CHUNK_S:g} s |",
     f"told between two ticks | {HOT_CODES_MAX} a flush |",
     f"| codes kept apart in a chunk | {CODES_PER_CHUNK_MAX:,} |",
+    f"| minutes whose users are kept apart, of a code | {USERS_MINUTES_MAX} |",
     f"| codes kept in a partials partition | {CODES_MAX:,} |",
     f"| messages heard between two checkpoints | {UNACKED_MAX:,} |",
+    f"| share of a detector's time that writing entries takes | {CHECKPOINT_SHARE:.0%} |",
+    f"| … that writing to Redis takes | {SHARE:.0%} |",
+    f"T grows to {CHECKPOINT_MAX_S:g} s",
+    f"views get up to {PAUSE_MAX_S:g} s old",
     f"| codes in one turn of the Redis writer | {CODES_PER_WRITE_MAX} |",
     f"| intakes; detectors | P, at most {limit('events_partitions'):,}; Q, at most {limit('partials_partitions')} |",
     f"| a table entry | {ENTRY_BYTES_MAX // MIB} MiB |",
@@ -211,35 +232,3 @@ def test_the_worked_table_follows_from_the_code(name: str) -> None:
 @pytest.mark.parametrize("words", [*LIMITS, *COSTS])
 def test_limits_and_costs_are_the_ones_in_use(words: str) -> None:
     assert words in DOC
-
-
-def told(codes: int, sources: int) -> list[bytes]:
-    """The messages about a whole chunk of the bench's events, the same one from each source partition."""
-    chunk = Chunk(0, Registry())
-    chunk.add(
-        [
-            SimpleNamespace(offset=n, timestamp=T * 1_000, value=event.at(stamp_of(T + n / CHUNK)))
-            for n, event in enumerate(Load(codes).events(CHUNK))
-        ]
-    )
-    said = chunk.snapshot()
-    partials = [partial_of(chunk, source, said, T * 1_000, True) for source in range(sources)]
-    return [message.value for partial in partials for message in messages(partial, 1)]
-
-
-@pytest.mark.parametrize(("codes", "bytes_each"), [(10, 1_600), (1_000, 340)])
-def test_what_a_statement_takes(codes: int, bytes_each: int) -> None:
-    """Most of it are facets and users: a code with an event or two in the chunk takes a fifth of a hot one."""
-    assert sum(map(len, told(codes, 1))) / codes == pytest.approx(bytes_each, rel=0.1)
-
-
-@pytest.mark.parametrize(("codes", "bytes_each"), [(10, 1_600), (1_000, 340)])
-def test_an_entry_grows_by_a_statement_for_each_source_partition(codes: int, bytes_each: int) -> None:
-    """It has to know what each of them said last, or a repeat would be counted."""
-    sizes = []
-    for sources in (1, 5):
-        pipeline = Pipeline(0, PolicyBook())
-        for offset, value in enumerate(told(codes, sources)):
-            pipeline.feed(decode(value), offset)
-        sizes.append(sum(len(encode_state(state)) for state in pipeline.codes.values()) / codes)
-    assert (sizes[1] - sizes[0]) / 4 == pytest.approx(bytes_each, rel=0.1)
