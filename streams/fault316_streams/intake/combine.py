@@ -1,18 +1,14 @@
-"""Events → contributions per code: one chunk of one source partition.
-
-`Chunk.add` is the hot path's one seam: a batch of records of one partition in, what was refused out, the sums
-kept. A native kernel may replace it, held to the same tests. A chunk is a pure function of its records: however
-they are cut into batches, and whenever snapshots are taken, the contributions come out equal.
-"""
+"""Events → contributions per code: one chunk of one source partition, in Python."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from heapq import nlargest
-from typing import Final, Protocol
+from typing import Final
 
 from datasketches import hll_sketch, tgt_hll_type
 
 from fault316_schemas import Registry
+from fault316_streams.intake.combiner import Combiner, Record
 from fault316_streams.intake.event import decode, sample
 from fault316_streams.intake.place import Timing, place, second_of
 from fault316_streams.intake.reject import Rejected, shown
@@ -34,17 +30,6 @@ OTHER_CODE: Final = "316-OTHER"
 """Counts the codes beyond the limit."""
 
 _SEVERITY_INDEX = {severity: index for index, severity in enumerate(SEVERITIES)}
-
-
-class Record(Protocol):
-    """What is needed of aiokafka's `ConsumerRecord`."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def value(self) -> bytes | None: ...
 
 
 class _Sum:
@@ -92,15 +77,14 @@ class _Sum:
         self.fresh = 0
 
 
-class Chunk:
-    """What the records `[start, upto)` of one source partition say, by code."""
+class Chunk(Combiner):
+    """The combiner in Python."""
 
     def __init__(self, start: int, registry: Registry) -> None:
         """`start`: where it begins; `registry`: default severities."""
         self.start = start
         self.upto = start
         self.log_ms = 0
-        """Broker's time of the newest record, epoch ms."""
         self.late = 0
         self.skewed = 0
         self._registry = registry
@@ -108,11 +92,11 @@ class Chunk:
 
     @property
     def names(self) -> int:
-        """Codes that it keeps apart."""
+        """See `Combiner`."""
         return len(self._sums)
 
     def add(self, records: Sequence[Record]) -> list[tuple[Record, Rejected]]:
-        """Count the next records, in offset order and none behind a border; return the refused ones."""
+        """See `Combiner`."""
         assert records[0].offset >= self.upto, "records are read once and in order"
         rejected: list[tuple[Record, Rejected]] = []
         sums = self._sums
@@ -160,18 +144,18 @@ class Chunk:
         return rejected
 
     def snapshot(self, limit: int | None = None) -> dict[str, Contribution]:
-        """All that `changed`, `told`."""
+        """See `Combiner`."""
         return self.told(self.changed(limit))
 
     def changed(self, limit: int | None = None) -> list[str]:
-        """The codes that changed since they were last told; with a `limit` only so many, those with the most new events."""
+        """See `Combiner`."""
         changed = [code for code, known in self._sums.items() if known.fresh]
         if limit is not None and len(changed) > limit:
             changed = nlargest(limit, changed, key=lambda code: self._sums[code].fresh)
         return changed
 
     def told(self, codes: Iterable[str]) -> dict[str, Contribution]:
-        """All that the chunk says about these codes. The values are live: encode them before the next `add`."""
+        """See `Combiner`."""
         said = {}
         for code in codes:
             self._sums[code].complete()

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from fault316_streams.intake.combine import Chunk
+from fault316_streams.intake.combiner import Combiner
 from fault316_streams.partial import FORMAT_VERSION, Bundle, Contribution, Partial, encode, partition_of
 
 MESSAGE_BYTES_MAX: Final = 512 * 1024
@@ -24,7 +24,7 @@ class Message(NamedTuple):
 
 
 def partial_of(
-    chunk: Chunk, partition: int, codes: dict[str, Contribution], wall_ms: int, caught_up: bool
+    chunk: Combiner, partition: int, codes: dict[str, Contribution], wall_ms: int, caught_up: bool
 ) -> Partial:
     """What a chunk of source partition `partition` says of `codes`, its snapshot; the rest is as in `Partial`."""
     return Partial(

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from fault316_schemas import Registry
 from fault316_streams.intake.border import BLOCK_BITS, apart, begins_block, block_of
-from fault316_streams.intake.combine import Chunk, Record
+from fault316_streams.intake.combine import Chunk
+from fault316_streams.intake.combiner import Combiner, Record
 from fault316_streams.intake.reject import Rejected
 from fault316_streams.intake.stats import IntakeStats
 from fault316_streams.partial import Progress
@@ -28,7 +29,7 @@ class Complete(NamedTuple):
     before.
     """
 
-    chunk: Chunk
+    chunk: Combiner
     resume_at: int | None
 
 
@@ -50,7 +51,7 @@ class Source:
     ) -> None:
         """`start`: the offset that is read first, and whether it was `committed`."""
         self.partition = partition
-        self.chunk = Chunk(start, registry)
+        self.chunk: Combiner = Chunk(start, registry)
         self.complete: deque[Complete] = deque()
         self.letters: list[Letter] = []
         self.letter_bytes = 0

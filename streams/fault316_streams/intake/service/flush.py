@@ -9,7 +9,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
-from fault316_streams.intake.combine import Chunk
+from fault316_streams.intake.combiner import Combiner
 from fault316_streams.intake.messages import BUNDLE_MAX, Message, bundles, messages, partial_of
 from fault316_streams.intake.service.dead_letters import DeadLetters
 from fault316_streams.intake.service.publisher import ACK_LIMIT_S, Publisher
@@ -168,7 +168,7 @@ class Flusher:
             source.said, source.said_ms = said, wall_ms
 
     async def _told(
-        self, source: Source, chunk: Chunk, codes: Sequence[str], wall_ms: int, caught_up: bool
+        self, source: Source, chunk: Combiner, codes: Sequence[str], wall_ms: int, caught_up: bool
     ) -> list[Message]:
         """What a chunk says of these codes, some at a time. It may grow meanwhile, and says so then."""
         said: list[Message] = []

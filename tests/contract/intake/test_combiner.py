@@ -1,9 +1,12 @@
-"""A chunk is a pure function of its records, and bounded whatever they hold."""
+"""What any combiner must do: a chunk is a pure function of its records, and bounded whatever they hold.
+
+Another implementation beside the Python one is added to `COMBINERS`, and held to all of this.
+"""
 
 import copy
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,8 +25,13 @@ from fault316_streams.intake.combine import (
     OTHER_VALUE,
     Chunk,
 )
+from fault316_streams.intake.combiner import Combiner
 from fault316_streams.intake.reject import Reason
 from fault316_streams.partial import USERS_MINUTES_MAX, Contribution, Sample
+
+Make = Callable[[int, Registry], Combiner]
+COMBINERS: dict[str, Make] = {"python": Chunk}
+pytestmark = pytest.mark.parametrize("make", COMBINERS.values(), ids=COMBINERS)
 
 REGISTRY = Registry()
 AT = "2026-01-01T00:00:00Z"
@@ -53,9 +61,9 @@ def value(id_: str, event: dict[str, Any]) -> bytes:
     return json.dumps({"id": id_, "code": "316-A", "service": "s", "occurred_at": AT} | event).encode()
 
 
-def combined(records: Sequence[Record], registry: Registry = REGISTRY) -> dict[str, Contribution]:
+def combined(make: Make, records: Sequence[Record], registry: Registry = REGISTRY) -> dict[str, Contribution]:
     """All that the records say."""
-    chunk = Chunk(records[0].offset, registry)
+    chunk = make(records[0].offset, registry)
     chunk.add(records)
     return chunk.snapshot()
 
@@ -93,12 +101,12 @@ some_logs = st.lists(some_events | st.just(b"no event") | st.none(), min_size=1,
 @given(some_logs, st.data())
 @settings(deadline=None)
 def test_batches_and_snapshots_do_not_change_what_is_said(
-    events: list[dict[str, Any] | bytes | None], data: st.DataObject
+    make: Make, events: list[dict[str, Any] | bytes | None], data: st.DataObject
 ) -> None:
     """However the log is cut, and whenever snapshots are taken, with or without a limit."""
     records = log(*events)
-    whole = combined(records)
-    chunk = Chunk(0, REGISTRY)
+    whole = combined(make, records)
+    chunk = make(0, REGISTRY)
     merged: dict[str, Contribution] = {}
     rejected = 0
     while records:
@@ -113,12 +121,14 @@ def test_batches_and_snapshots_do_not_change_what_is_said(
 
 @given(some_logs)
 @settings(deadline=None)
-def test_every_event_is_counted_once_in_each_sum(events: list[dict[str, Any] | bytes | None]) -> None:
+def test_every_event_is_counted_once_in_each_sum(
+    make: Make, events: list[dict[str, Any] | bytes | None]
+) -> None:
     expected: Counter[str] = Counter()
     for event in events:
         if isinstance(event, dict):
             expected[event["code"]] += event.get("count", 1)
-    said = combined(log(*events))
+    said = combined(make, log(*events))
     assert {code: each.total for code, each in said.items()} == expected
     for each in said.values():
         assert sum(each.seconds.values()) + each.old == each.total
@@ -126,8 +136,8 @@ def test_every_event_is_counted_once_in_each_sum(events: list[dict[str, Any] | b
         assert each.late >= each.old
 
 
-def test_a_snapshot_tells_only_what_changed() -> None:
-    chunk = Chunk(0, REGISTRY)
+def test_a_snapshot_tells_only_what_changed(make: Make) -> None:
+    chunk = make(0, REGISTRY)
     chunk.add(log({"code": "316-A"}, {"code": "316-B"}))
     assert chunk.snapshot().keys() == {"316-A", "316-B"}
     assert chunk.snapshot() == {}
@@ -137,22 +147,22 @@ def test_a_snapshot_tells_only_what_changed() -> None:
     assert changed["316-B"].total == 2
 
 
-def test_a_limited_snapshot_prefers_what_changed_most_and_keeps_the_rest() -> None:
-    chunk = Chunk(0, REGISTRY)
+def test_a_limited_snapshot_prefers_what_changed_most_and_keeps_the_rest(make: Make) -> None:
+    chunk = make(0, REGISTRY)
     chunk.add(log({"code": "316-A"}, {"code": "316-B", "count": 5}, {"code": "316-C", "count": 3}))
     assert chunk.snapshot(limit=2).keys() == {"316-B", "316-C"}
     assert chunk.snapshot().keys() == {"316-A"}
 
 
-def test_severity_is_the_events_own_or_the_registrys() -> None:
+def test_severity_is_the_events_own_or_the_registrys(make: Make) -> None:
     registry = Registry([CodeInfo(pattern="316-A", layer="data", severity="P3", title="A", runbook="look")])
-    said = combined(log({"count": 2}, {"severity": "P0"}, {"severity": None}), registry)
+    said = combined(make, log({"count": 2}, {"severity": "P0"}, {"severity": None}), registry)
     assert said["316-A"].severity == [1, 0, 0, 3]
 
 
-def test_late_old_and_skewed_are_where_they_belong() -> None:
+def test_late_old_and_skewed_are_where_they_belong(make: Make) -> None:
     """Late in its own second, old in the total only, skewed at the broker's time."""
-    chunk = Chunk(0, REGISTRY)
+    chunk = make(0, REGISTRY)
     chunk.add(
         log(
             {"occurred_at": "2025-12-31T23:58:00Z", "count": 2},
@@ -167,8 +177,8 @@ def test_late_old_and_skewed_are_where_they_belong() -> None:
     assert (chunk.late, chunk.skewed) == (5, 4)
 
 
-def test_the_refused_are_returned_and_the_others_counted() -> None:
-    chunk = Chunk(0, REGISTRY)
+def test_the_refused_are_returned_and_the_others_counted(make: Make) -> None:
+    chunk = make(0, REGISTRY)
     records = log({}, b"{", None, {}, {"count": 0})
     assert [(record.offset, why.reason) for record, why in chunk.add(records)] == [
         (1, Reason.INVALID_JSON),
@@ -179,32 +189,34 @@ def test_the_refused_are_returned_and_the_others_counted() -> None:
     assert (chunk.upto, chunk.log_ms) == (5, AT_MS)
 
 
-def test_facet_values_beyond_the_limit_count_as_other() -> None:
+def test_facet_values_beyond_the_limit_count_as_other(make: Make) -> None:
     hosts = [f"h{i}" for i in range(FACET_VALUES_MAX + 5)]
-    said = combined(log(*({"host": host, "count": 2} for host in [*hosts, "h0", "h20"])))["316-A"]
+    said = combined(make, log(*({"host": host, "count": 2} for host in [*hosts, "h0", "h20"])))["316-A"]
     assert len(said.hosts) == FACET_VALUES_MAX + 1
     assert said.hosts["h0"] == 4
     assert said.hosts[OTHER_VALUE] == 2 * 6
     assert sum(said.hosts.values()) == said.total
 
 
-def test_facet_values_are_cut_and_printable() -> None:
-    said = combined(log({"endpoint": "x" * 200}, {"endpoint": "x" * 256}, {"endpoint": "\x1b[2J"}))["316-A"]
+def test_facet_values_are_cut_and_printable(make: Make) -> None:
+    said = combined(make, log({"endpoint": "x" * 200}, {"endpoint": "x" * 256}, {"endpoint": "\x1b[2J"}))[
+        "316-A"
+    ]
     assert said.endpoints == {"x" * FACET_CHARS_MAX: 2, "\\x1b[2J": 1}
 
 
-def test_codes_beyond_the_limit_count_as_other() -> None:
+def test_codes_beyond_the_limit_count_as_other(make: Make) -> None:
     """The first so many keep their own sums, also when they come again."""
     codes = [f"316-ID{i}" for i in range(CODES_PER_CHUNK_MAX + 10)]
-    said = combined(log(*({"code": code} for code in [*codes, codes[0], codes[-1]])))
+    said = combined(make, log(*({"code": code} for code in [*codes, codes[0], codes[-1]])))
     assert len(said) == CODES_PER_CHUNK_MAX + 1
     assert said["316-ID0"].total == 2
     assert said[OTHER_CODE].total == 11
 
 
-def test_users_are_estimated_and_nobody_costs_nothing() -> None:
+def test_users_are_estimated_and_nobody_costs_nothing(make: Make) -> None:
     said = combined(
-        log(*({"user_id": f"u{i % 1_000}", "code": "316-A"} for i in range(3_000)), {"code": "316-B"})
+        make, log(*({"user_id": f"u{i % 1_000}", "code": "316-A"} for i in range(3_000)), {"code": "316-B"})
     )
     assert users(said["316-A"]) == pytest.approx(1_000, rel=0.1)
     assert sum(map(len, said["316-A"].users.values())) < 1_200
@@ -218,13 +230,13 @@ def minute(n: float) -> str:
 
 @given(st.lists(st.integers(0, 2 * USERS_MINUTES_MAX), min_size=1, max_size=300), st.data())
 @settings(deadline=None)
-def test_users_are_kept_of_the_latest_minutes(minutes: list[int], data: st.DataObject) -> None:
+def test_users_are_kept_of_the_latest_minutes(make: Make, minutes: list[int], data: st.DataObject) -> None:
     """In whatever order they come and are told of, each of these minutes is whole: a storm is rather in them."""
     records = log(
         *({"occurred_at": minute(n), "user_id": f"u{i}"} for i, n in enumerate(minutes)),
         at_ms=AT_MS + 2 * USERS_MINUTES_MAX * 60_000,
     )
-    chunk = Chunk(0, REGISTRY)
+    chunk = make(0, REGISTRY)
     while records:
         cut = data.draw(st.integers(1, len(records)))
         chunk.add(records[:cut])
@@ -235,17 +247,17 @@ def test_users_are_kept_of_the_latest_minutes(minutes: list[int], data: st.DataO
     assert found == {AT_S // 60 + n: events[n] for n in sorted(events)[-USERS_MINUTES_MAX:]}
 
 
-def test_a_day_that_is_sent_again_does_not_name_each_of_its_seconds() -> None:
+def test_a_day_that_is_sent_again_does_not_name_each_of_its_seconds(make: Make) -> None:
     """A chunk would name 65,536, and a code's table entry has such a statement of each source partition."""
     at_s = range(0, 86_400, 7)
     records = log(*({"occurred_at": minute(n / 60)} for n in at_s), at_ms=AT_MS + 86_400_000)
-    said = combined(records)["316-A"]
+    said = combined(make, records)["316-A"]
     assert len(said.seconds) <= (86_400 - 900) / 10 + 900 / 7 + 1
     by_minute = Counter(second // 60 for second in Counter(said.seconds).elements())
     assert by_minute == Counter((AT_S + n) // 60 for n in at_s), "each is in its own"
 
 
-def test_the_newest_event_of_a_code_is_its_sample() -> None:
-    said = combined(log({"request_id": "r"}, {"code": "316-B"}, {}, {"request_id": "s"}))
+def test_the_newest_event_of_a_code_is_its_sample(make: Make) -> None:
+    said = combined(make, log({"request_id": "r"}, {"code": "316-B"}, {}, {"request_id": "s"}))
     assert said["316-A"].samples == [Sample("e3", request_id="s")]
     assert said["316-B"].samples == [Sample("e1")]
