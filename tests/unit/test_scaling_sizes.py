@@ -68,7 +68,7 @@ def test_what_a_statement_takes(codes: int, bytes_each: int) -> None:
 @pytest.mark.parametrize(("codes", "bytes_each"), [(10, 1_700), (1_000, 400)])
 def test_an_entry_grows_by_a_statement_for_each_source_partition(codes: int, bytes_each: int) -> None:
     """It has to know what each of them said last, or a repeat would be counted."""
-    calm = PolicyBook.parse({"storm": {"default": {"floor": 1_000_000}}})  # an alert takes more than a statement
+    calm = PolicyBook.parse({"storm": {"default": {"floor": 1_000_000}}})  # an alert would be larger
     sizes = []
     for sources in (1, 5):
         pipeline = Pipeline(0, calm)

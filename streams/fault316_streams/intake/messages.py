@@ -9,8 +9,8 @@ from fault316_streams.intake.combiner import Combiner
 from fault316_streams.partial import FORMAT_VERSION, Bundle, Contribution, Partial, encode, partition_of
 
 MESSAGE_BYTES_MAX: Final = 512 * 1024
-"""Half of what a broker takes by default. One code of one chunk stays below: 40 KB of facets, at most 4,096
-seconds of 10 bytes, one sample of 4 KB, 1 KB of users a minute."""
+"""Half of what a broker takes by default. One code of one chunk stays below, at 0.25 MB: 34 KB of facets, 14,000
+seconds of 10 bytes (see `place.second_of`), 64 minutes' users of 1 KB, one sample of 4 KB."""
 
 BUNDLE_MAX: Final = 100
 """Single records in a message: one takes at most 4 facets and a sample, 5 KB."""
