@@ -57,6 +57,10 @@ class MemoryView:
                 first_seen_s=min(view.first_seen_s, known.first_seen_s),
                 series={**known.series, **view.series},
             )
+        else:
+            series = known.series
+            larger = {minute: max(events, series.get(minute, 0)) for minute, events in view.series.items()}
+            self.codes[view.code] = replace(known, series={**series, **larger})
 
     def _take_alert(self, alert: StormAlert) -> None:
         self.alerts.setdefault(alert.alert_id, alert)

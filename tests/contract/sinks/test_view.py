@@ -46,6 +46,19 @@ async def test_an_older_statement_changes_nothing(subject: Subject) -> None:
     assert await subject.held.series(CODE, "2026010100") == {"0": "90"}
 
 
+async def test_an_older_statement_tells_of_minutes_that_are_missing(subject: Subject) -> None:
+    """Redis was emptied, the owner told of what had changed since, and crashed; the next one first states all it knows.
+
+    That is older, and is not said again once it is not. Counts only grow, so the larger one is right.
+    """
+    await subject.sink.write([make_view(version=9, total=90, series={MINUTE: 90})], [], {0})
+    older = {MINUTE: 80, MINUTE + 1: 5, MINUTE + 60: 7}
+    await subject.sink.write([make_view(version=8, total=80, series=older)], [], {0})
+    assert await subject.held.series(CODE, "2026010100") == {"0": "90", "1": "5"}
+    assert await subject.held.series(CODE, "2026010101") == {"0": "7"}
+    assert (await subject.held.counter(CODE))["total"] == "90"
+
+
 async def test_versions_compare_as_numbers(subject: Subject) -> None:
     """10 is newer than 9, also far up; totals are not rounded. No offset reaches what a double cannot tell."""
     for version in (9, 10, 2**53 - 2, 2**53 - 1):
