@@ -11,7 +11,7 @@ record Peer(
         long events,
         Duration window) {
 
-    /** As late as an event may be and count in its window, here as in fault316 (docs/contracts.md, "Time"). */
+    /** So late may an event be and count in its window, as in fault316 (docs/contracts.md, "Time"). */
     static final Duration LATENESS = Duration.ofSeconds(60);
 
     /** Returns when all events are read and all results are written to Kafka. */
@@ -19,7 +19,7 @@ record Peer(
         void run(Peer peer) throws Exception;
     }
 
-    /** Does the job, says so and waits for SIGTERM. Ends the program with 1 where it failed, or missed events. */
+    /** Does the job, says so, waits for SIGTERM. Ends the program with 1 where it failed or missed events. */
     static void run(Job job) {
         Peer peer = fromEnvironment();
         peer.tellProgress();

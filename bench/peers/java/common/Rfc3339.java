@@ -3,8 +3,8 @@ import java.time.LocalDate;
 import java.util.Arrays;
 
 /**
- * Reads times, because `Instant.parse` took 15 % of the time of Kafka Streams. For one thread: the day is looked up
- * once, and then again when another one comes.
+ * Reads times, because `Instant.parse` took 15 % of the time of Kafka Streams. For one thread: the day is
+ * looked up once, and then again when another one comes.
  */
 final class Rfc3339 {
     private static final long DAY_MS = 86_400_000;

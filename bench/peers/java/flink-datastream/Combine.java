@@ -8,8 +8,9 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
- * The first of two phases: sums per code and window, handed on with each watermark (every 200 ms), so that a few sums
- * cross the shuffle instead of all events. What Flink SQL's local-global aggregation does, in plain Java.
+ * The first of two phases: sums per code and window, handed on with each watermark (every 200 ms), so that
+ * a few sums cross the shuffle instead of all events. What Flink SQL's local-global aggregation does, in
+ * plain Java.
  */
 final class Combine extends AbstractStreamOperator<Count>
         implements OneInputStreamOperator<Count, Count>, BoundedOneInput {

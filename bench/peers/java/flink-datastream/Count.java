@@ -1,4 +1,4 @@
-/** So many events of a code: one, at its time, or the sum of a window, at its beginning. A POJO as Flink wants it. */
+/** So many events of a code: one, at its time, or a window's sum, at its beginning. A POJO of Flink's. */
 public final class Count {
     public String code;
     public long atMs;

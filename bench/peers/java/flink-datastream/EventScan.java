@@ -7,8 +7,9 @@ import java.util.Arrays;
 import org.apache.flink.api.common.serialization.AbstractDeserializationSchema;
 
 /**
- * Finds code, count and occurred_at in the bytes of an event, without an object for it or for anything in it. Knows
- * just enough JSON to skip the rest, and trusts it; an event with escapes in code or occurred_at it leaves out.
+ * Finds code, count and occurred_at in the bytes of an event, without an object for it or for anything in
+ * it. Knows just enough JSON to skip the rest, and trusts it; an event with escapes in code or occurred_at
+ * it leaves out.
  */
 final class EventScan extends AbstractDeserializationSchema<Count> {
     private static final byte[] CODE = "code".getBytes(StandardCharsets.US_ASCII);
@@ -87,7 +88,7 @@ final class EventScan extends AbstractDeserializationSchema<Count> {
         return at;
     }
 
-    /** Where the quote is that ends the text: half of the scan's time, so eight bytes at once where there are. */
+    /** Where the quote is that ends the text. Half of the scan's time, so eight bytes at once. */
     private int textEnd(int at) {
         while (at + Long.BYTES <= json.length) {
             long word = (long) WORDS.get(json, at);
@@ -108,7 +109,7 @@ final class EventScan extends AbstractDeserializationSchema<Count> {
         return at;
     }
 
-    /** The highest bit of each byte that is 0; wrong perhaps above the lowest such byte (Bit Twiddling Hacks). */
+    /** The highest bit of each byte that is 0; perhaps wrong above the lowest (Bit Twiddling Hacks). */
     private static long zeroes(long word) {
         return word - ONES & ~word & ONES << 7;
     }

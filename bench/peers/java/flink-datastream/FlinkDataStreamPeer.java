@@ -12,8 +12,8 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
 
 /**
- * Counts per code and window as fast as the DataStream API allows: own scan of the JSON, sums before the shuffle, no
- * object for an event. All of Flink runs in this JVM.
+ * Counts per code and window as fast as the DataStream API allows: own scan of the JSON, sums before the
+ * shuffle, no object for an event. All of Flink runs in this JVM.
  */
 public final class FlinkDataStreamPeer {
     public static void main(String[] args) {
@@ -41,13 +41,13 @@ public final class FlinkDataStreamPeer {
                 .build();
 
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment(settings(peer));
-        // In the source itself, so that each partition has a watermark of its own and none runs ahead ("Kafka").
+        // In the source itself, so that each partition has its own watermark ("Generating Watermarks").
         env.fromSource(
                         source,
                         WatermarkStrategy.<Count>forBoundedOutOfOrderness(Peer.LATENESS)
                                 .withTimestampAssigner((event, recordMs) -> event.atMs),
                         "events")
-                .transform("sums before the shuffle", TypeInformation.of(Count.class), new Combine(peer.window()))
+                .transform("combine", TypeInformation.of(Count.class), new Combine(peer.window()))
                 .keyBy(count -> count.code)
                 .window(TumblingEventTimeWindows.of(peer.window()))
                 .reduce((a, b) -> new Count(a.code, a.atMs, a.events + b.events))
@@ -61,8 +61,8 @@ public final class FlinkDataStreamPeer {
         settings.setString("pipeline.object-reuse", "true");
         // One core, one of each operator: "Parallel Execution".
         settings.setString("parallelism.default", "1");
-        // "Checkpointing": what fault316 and Kafka Streams have, too. The job need not wait for a last one: its
-        // sink writes all at the end of its input.
+        // "Checkpointing": what fault316 and Kafka Streams have, too. The job need not wait for a last one:
+        // at the end of its input its sink writes all.
         settings.setString("execution.checkpointing.interval", "10 s");
         settings.setString("execution.checkpointing.dir", "file://" + peer.stateDir());
         settings.setString("execution.checkpointing.checkpoints-after-tasks-finish", "false");

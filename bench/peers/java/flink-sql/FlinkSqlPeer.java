@@ -51,7 +51,8 @@ public final class FlinkSqlPeer {
                 .inStreamingMode()
                 .withConfiguration(settings(peer))
                 .build());
-        tables.executeSql(EVENTS.formatted(Peer.LATENESS.toSeconds(), peer.topic(), peer.bootstrap(), peer.group()));
+        long latenessS = Peer.LATENESS.toSeconds();
+        tables.executeSql(EVENTS.formatted(latenessS, peer.topic(), peer.bootstrap(), peer.group()));
         tables.executeSql(COUNTS.formatted(peer.outputTopic(), peer.bootstrap()));
         tables.executeSql(COUNT.formatted(peer.window().toSeconds())).await();
     }
@@ -59,8 +60,8 @@ public final class FlinkSqlPeer {
     private static Configuration settings(Peer peer) {
         Configuration settings = new Configuration();
         settings.setString("table.local-time-zone", "UTC");
-        // "Performance Tuning" of Table API & SQL: mini-batches (in windows they are always on, in memory that
-        // Flink manages) and local-global aggregation.
+        // "Performance Tuning" of Table API & SQL: mini-batches (in windows they are always on, in memory
+        // which Flink manages) and local-global aggregation.
         settings.setString("table.exec.mini-batch.enabled", "true");
         settings.setString("table.exec.mini-batch.allow-latency", "1 s");
         settings.setString("table.exec.mini-batch.size", "50000");
@@ -69,8 +70,8 @@ public final class FlinkSqlPeer {
         settings.setString("pipeline.object-reuse", "true");
         // One core, one of each operator: "Parallel Execution".
         settings.setString("parallelism.default", "1");
-        // "Checkpointing": what fault316 and Kafka Streams have, too. The job need not wait for a last one: its
-        // sink writes all at the end of its input.
+        // "Checkpointing": what fault316 and Kafka Streams have, too. The job need not wait for a last one:
+        // at the end of its input its sink writes all.
         settings.setString("execution.checkpointing.interval", "10 s");
         settings.setString("execution.checkpointing.dir", "file://" + peer.stateDir());
         settings.setString("execution.checkpointing.checkpoints-after-tasks-finish", "false");
