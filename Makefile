@@ -14,11 +14,11 @@ ROUNDS ?= 20
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test chaos lint fmt lock clean servers
+.PHONY: help install demo test chaos bench-peers lint fmt lock clean servers
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 install: $(STAMP) ## Make .venv with everything in it
 
@@ -30,6 +30,9 @@ test: servers $(STAMP) lint ## Lint, then all tests, on a real Kafka and Redis
 
 chaos: servers $(STAMP) ## The tests that break things, ROUNDS times each (20), with a report
 	$(PYTEST) tests/chaos --rounds=$(ROUNDS) --timeout=3600 $(ARGS)
+
+bench-peers: servers $(STAMP) ## The same job by Faust, Quix, Bytewax, Kafka Streams and Flink, side by side
+	$(BIN)/fault316 bench peers $(ARGS)
 
 lint: $(STAMP) ## Style, format and types
 	$(BIN)/ruff check .

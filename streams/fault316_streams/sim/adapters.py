@@ -18,7 +18,7 @@ from fault316_streams.sim.clients import SimConsumer, SimProducer
 from fault316_streams.sim.kafka import Kafka, broker_ms
 from fault316_streams.sim.network import current
 from fault316_streams.sim.scenario import FOR_EVER_S, Scenario
-from fault316_streams.sinks import alerts
+from fault316_streams.sinks import alerts, writer
 from fault316_streams.window import timeline
 
 POLICY: Final = StormPolicy(
@@ -85,7 +85,7 @@ def installed(scenario: Scenario, kafka: Kafka) -> Iterator[None]:
     """Replace what the code under test would reach the world by; put it back in the end."""
     writers = count()
     replacements = [
-        *((module, "time", Clock) for module in (flush, session, detector, code_table)),
+        *((module, "time", Clock) for module in (flush, session, detector, code_table, writer)),
         # Storms last seconds here, so what may pass for "caught up" is scaled down with them.
         (flush, "POLL_AGE_MS_MAX", 1_500),
         (flush, "RECENT_MS", 500),
