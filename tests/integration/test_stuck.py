@@ -36,7 +36,7 @@ class StuckWorker(WorkerProcess):
 class Waits(StuckWorker):
     """It waits for what never comes; all else goes on."""
 
-    how = "Detector._restore = lambda self, partition, table: asyncio.Event().wait()"
+    how = "Detector._restore = lambda self, partition, resume_at, table: asyncio.Event().wait()"
 
 
 class Hangs(StuckWorker):
