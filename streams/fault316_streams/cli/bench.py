@@ -26,6 +26,8 @@ PEERS: Final = (
 )  # fmt: skip
 LATENCY: Final = ("per_s", "probes", "to_alert_ms", "to_counter_ms")
 
+FILE_WIDTH: Final = 160
+
 EXTRA: Final = ("confluent_kafka", "hdrh", "matplotlib", "sentry_sdk")
 """What the extra `bench` brings; that it is missing is said before servers are started."""
 
@@ -193,10 +195,13 @@ def _show(rows: list[dict[str, Any]], as_json: bool, columns: Sequence[str]) -> 
         return
     table = Table()
     for name in columns:
-        table.add_column(name.replace("_", " "), justify="right")
+        text = bool(rows) and isinstance(rows[0][name], str)
+        table.add_column(name.replace("_", " "), justify="left" if text else "right", no_wrap=text)
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in columns))
-    Console().print(table)
+    console = Console()
+    # In a file or a pipe nobody's window is too narrow.
+    (console if console.is_terminal else Console(width=FILE_WIDTH)).print(table)
 
 
 def _cell(value: Any) -> str:
