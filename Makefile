@@ -5,7 +5,7 @@ PYTHON ?= $(or $(shell for each in python3 python3.13 python3.12 python3.11 $$HO
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := schemas clients streams tests
+CODE := schemas clients streams tests examples
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 ARGS ?=
 # The tests mostly wait: for sessions to time out, for servers to start. So more of them at a time than there are cores.
