@@ -133,7 +133,7 @@ class Outbox:
         if kept:
             self.dropped = dropped_before
         elif lost := self.dropped - dropped_before:
-            logger.warning("closed with %d fault events not delivered within %g s", lost, timeout_s)
+            logger.warning("closed with %d fault events not delivered", lost)
 
     async def _connect(self, timeout_s: float) -> None:
         def make() -> AIOKafkaProducer:
