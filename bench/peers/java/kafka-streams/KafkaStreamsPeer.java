@@ -95,7 +95,7 @@ public final class KafkaStreamsPeer {
         // Caches on, and committed every 30 s, which are the defaults: "Memory Management" says that a larger
         // cache and interval let fewer updates through. 10 codes in 7 windows fit into it many times.
         // State in memory, with a changelog in Kafka as any: "Configuring a Streams Application",
-        // dsl.store.suppliers.class. Windows of minutes need no disk, and RocksDB takes 15 % more CPU.
+        // dsl.store.suppliers.class. Windows of minutes need no disk, and RocksDB takes more CPU.
         settings.put(
                 StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG,
                 BuiltInDslStoreSuppliers.InMemoryDslStoreSuppliers.class);
