@@ -31,7 +31,7 @@ FILE_WIDTH: Final = 160
 EXTRA: Final = ("confluent_kafka", "hdrh", "matplotlib", "sentry_sdk")
 """What the extra `bench` brings; that it is missing is said before servers are started."""
 
-app = typer.Typer(no_args_is_help=True, help="Measure this machine: throughput, latency, scale, backlog.")
+app = typer.Typer(no_args_is_help=True, help="Measure: throughput, latency, scale, backlog, clients, peers.")
 
 Events = Annotated[int, typer.Option("--events", "-n", min=1_000, help="Events to write beforehand.")]
 Codes = Annotated[int, typer.Option(min=1, max=100_000, help="Distinct codes.")]
