@@ -52,7 +52,7 @@ lock: ## Refresh both lock files (needs uv)
 
 clean: ## Stop the servers of this folder; remove .venv, data and caches
 	if [ -x $(BIN)/fault316 ]; then $(BIN)/fault316 down --wipe; fi
-	rm -rf $(VENV) .fault316 .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .fault316 bench/peers/.work .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml requirements.lock
