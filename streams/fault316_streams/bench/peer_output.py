@@ -1,5 +1,6 @@
 """What a peer has counted: its output topic, summed."""
 
+import time
 from typing import Final, Self
 
 import msgspec
@@ -10,7 +11,8 @@ from confluent_kafka.cimpl import NewTopic
 from fault316_streams.errors import Failure
 
 TAKE: Final = 10_000
-"""Records at a time."""
+TAKE_S: Final = 0.2
+"""Records at a time; fewer, the end of the topic among them, are handed out only when this is over."""
 SILENCE_LIMIT_S: Final = 30.0
 """From a broker on the same machine."""
 
@@ -64,9 +66,11 @@ def total_of(bootstrap_servers: str, topic: str) -> int:
     )
     consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     counted: dict[tuple[str, int], int] = {}
+    heard_s = time.monotonic()
     try:
-        while messages := consumer.consume(TAKE, SILENCE_LIMIT_S):
-            for message in messages:
+        while time.monotonic() - heard_s < SILENCE_LIMIT_S:
+            for message in consumer.consume(TAKE, TAKE_S):
+                heard_s = time.monotonic()
                 if _is_end(message):
                     return sum(counted.values())
                 result = Result.of(message.value() or b"")
