@@ -6,12 +6,13 @@ import sys
 import threading
 import time
 from enum import StrEnum
+from functools import partial
 from types import FrameType
 from typing import Final
 
 from fault316.integrations._reports import Reports, or_process
 from fault316.integrations._stacks import trace_of
-from fault316.integrations._startable import Startable
+from fault316.integrations._startable import Watching
 
 HANG: Final = "316-HANG-ERR"
 
@@ -65,7 +66,7 @@ class Stall:
         return Verdict.HANGS
 
 
-class LoopWatchdog(Startable):
+class LoopWatchdog(Watching):
     """Reports `316-HANG-ERR` while the event loop is stuck, with the stack that blocks it; and logs when it is over.
 
         async with app_lifespan():
@@ -87,13 +88,12 @@ class LoopWatchdog(Startable):
     def __init__(self, *, limit_s: float = LIMIT_S, reporter: Reports | None = None) -> None:
         if not limit_s > 0:
             raise ValueError("limit_s should be above 0")
+        super().__init__()
         self._look_s = limit_s / LOOKS_IN_LIMIT
         self._limit_s = limit_s
         self._reporter = or_process(reporter)
         self._asked = 0
         self._answered = 0
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """See `Startable`.
@@ -103,22 +103,8 @@ class LoopWatchdog(Startable):
         """
         if self._thread is None:
             loop = asyncio.get_running_loop()
-            self._stopping.clear()
             self._asked = self._answered = 0
-            self._thread = threading.Thread(
-                target=self._watch,
-                args=(loop, threading.get_ident()),
-                name="fault316-loop-watchdog",
-                daemon=True,
-            )
-            self._thread.start()
-
-    def stop(self) -> None:
-        """See `Startable`."""
-        if self._thread is not None:
-            self._stopping.set()
-            self._thread.join()
-            self._thread = None
+            self._begin("fault316-loop-watchdog", partial(self._watch, loop, threading.get_ident()))
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
         stall = Stall(self._limit_s, GAP_MAX_LOOKS * self._look_s)

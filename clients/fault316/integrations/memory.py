@@ -1,7 +1,6 @@
 """`MemoryWatch`: says that memory runs out while there is still some to say it with."""
 
 import logging
-import threading
 import tracemalloc
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +11,7 @@ import psutil
 
 from fault316.integrations._crossing import Crossing
 from fault316.integrations._reports import Reports, or_process
-from fault316.integrations._startable import Startable
+from fault316.integrations._startable import Watching
 
 MEM_HIGH: Final = "316-MEM-HIGH"
 
@@ -49,7 +48,7 @@ class Reading:
         return self.whole - self.used
 
 
-class MemoryWatch(Startable):
+class MemoryWatch(Watching):
     """Looks every `interval_s` from a daemon thread, or whenever you call `look`.
 
         MemoryWatch(limit_percent=90).start()
@@ -88,27 +87,17 @@ class MemoryWatch(Startable):
             raise ValueError("limit_percent should be at most 100")
         if not interval_s > 0 or not 0 <= top <= TOP_MAX:
             raise ValueError(f"interval_s should be above 0, top between 0 and {TOP_MAX}")
+        super().__init__()
         self._share = _crossing(None if limit_percent is None else limit_percent / 100)
         self._own = _crossing(limit_bytes)
         self._interval_s = interval_s
         self._top = top
         self._reporter = or_process(reporter)
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
 
     def start(self) -> None:
         """See `Startable`."""
         if self._thread is None:
-            self._stopping.clear()
-            self._thread = threading.Thread(target=self._watch, name="fault316-memory", daemon=True)
-            self._thread.start()
-
-    def stop(self) -> None:
-        """See `Startable`."""
-        if self._thread is not None:
-            self._stopping.set()
-            self._thread.join()
-            self._thread = None
+            self._begin("fault316-memory", self._watch)
 
     def look(self) -> bool:
         """Measure now; whether it was reported. A measurement that fails is logged, and says nothing."""
