@@ -36,7 +36,7 @@ class Complete(NamedTuple):
 class Source:
     """Cuts what is read into chunks (see `border`), in order. Where it starts:
 
-    - nothing committed yet: at the log's start, which is committed at once;
+    - nothing committed yet: at the log's start, which is committed at once (if it is `resumable`);
     - else at the committed offset;
     - if retention has deleted that offset: at the log's start (see `skip_to`).
 

@@ -173,9 +173,8 @@ class Flusher:
         """What a chunk says of these codes, some at a time. It may grow meanwhile, and says so then."""
         said: list[Message] = []
         partitions = self._publisher.partitions
-        codes = sorted(
-            codes, key=lambda code: partition_of(code, partitions)
-        )  # or each time all would get a message
+        # Or every partition would get a message each time.
+        codes = sorted(codes, key=lambda code: partition_of(code, partitions))
         for at in range(0, len(codes), CODES_AT_ONCE):
             some = chunk.told(codes[at : at + CODES_AT_ONCE])
             said += messages(partial_of(chunk, source.partition, some, wall_ms, caught_up), partitions)
