@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,7 @@ class Sender:
         self._loop: SenderLoop | None = None
         self._thread: threading.Thread | None = None
         self._thread_id: int | None = None
+        self._ended: Future[bool] = Future()
 
     def why_not(self) -> Why | None:
         """Why a record is not to be put now, if so. Several threads at once may exceed the queue by one each."""
@@ -96,15 +97,16 @@ class Sender:
         except RuntimeError:  # closed before
             work.close()
             return self.outbox.pending == 0
-        try:
-            delivered = done.result(timeout_s + 2 * ABANDON_S)
-        except TimeoutError:
+        wait((done, self._ended), timeout_s + 2 * ABANDON_S, FIRST_COMPLETED)
+        if not done.done() and not self._ended.done():
             return False
-        except CancelledError:  # closed just now, by another thread
-            return self.outbox.pending == 0
         if close:
             self._thread.join(ABANDON_S)
-        return delivered
+        if done.done() and not done.cancelled():
+            return done.result()
+        # Closed just now, by another thread: what the loop had no time to begin, it never will.
+        work.close()
+        return self.outbox.pending == 0
 
     def leave_to_parent(self) -> None:
         """In a forked child: nothing here is the child's to send or to close."""
@@ -125,8 +127,11 @@ class Sender:
 
     def _run(self, loop: SenderLoop) -> None:
         self._thread_id = threading.get_ident()
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(self._main())
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(self._main())
+        finally:
+            self._ended.set_result(True)
 
     async def _main(self) -> None:
         self.outbox.start_unconnected()

@@ -10,6 +10,7 @@ from faust.auth import SASLCredentials
 from fault316_schemas import Connection
 from fault316_streams.detector import Detector
 from fault316_streams.faust_consumer import Transport
+from fault316_streams.faust_recovery import TableManager
 from fault316_streams.settings import WorkerSettings
 
 log = structlog.get_logger("fault316.detect")
@@ -72,6 +73,7 @@ def build_faust_app(
         producer_request_timeout=60.0,
         producer_acks=-1,
         worker_redirect_stdouts=False,
+        TableManager=TableManager,
     )
     app.detector = detector
     partials = app.topic(topics.partials, key_type=bytes, value_type=bytes, value_serializer="raw")

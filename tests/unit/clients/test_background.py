@@ -1,6 +1,7 @@
 """The background reporter without Kafka: what it takes down, what it refuses, and that nobody notices."""
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import random
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 import fault316
 from fault316 import BackgroundReporter, Connection
+from fault316._loop import SenderLoop
 from fault316._process import Options
 from fault316._record import KEPT_CHARS_MAX, record
 from fault316._resources import ResourceProbe
@@ -96,6 +98,19 @@ def test_a_flush_that_waits_while_another_thread_closes_comes_back(reporter: Bac
         closes = [threads.submit(reporter.close, 0) for _ in range(2)]
         assert all(isinstance(done.result(), bool) for done in flushes + closes)
     assert reporter.dropped == 1
+
+
+def test_a_flush_that_came_just_too_late_for_the_thread_comes_back(
+    reporter: BackgroundReporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loop still took the call, and ended without having looked at it."""
+    reporter.report("316-A")
+    reporter.close(0)
+    assert reporter._sender._thread is not None
+    reporter._sender._thread.join()
+    with contextlib.closing(SenderLoop()) as loop:
+        monkeypatch.setattr(reporter._sender, "_loop", loop)
+        assert reporter.flush(60)
 
 
 def test_init_has_the_options_of_the_reporter_and_replaces_the_one_before() -> None:
