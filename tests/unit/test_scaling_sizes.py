@@ -13,7 +13,8 @@ from fault316_schemas.event import COUNT_MAX
 from fault316_streams.bench.load import Load, stamp_of
 from fault316_streams.detect import PolicyBook
 from fault316_streams.intake.border import BLOCK_BITS, CHUNK_BITS, CHUNK_MS
-from fault316_streams.intake.combine import FACET_CHARS_MAX, FACET_VALUES_MAX, Chunk
+from fault316_streams.intake.code_sum import FACET_CHARS_MAX, FACET_VALUES_MAX
+from fault316_streams.intake.combine import Chunk
 from fault316_streams.intake.messages import MESSAGE_BYTES_MAX, messages, partial_of
 from fault316_streams.intake.place import AHEAD_MS_MAX, COARSE_S, FINE_MS, OLD_MS
 from fault316_streams.partial import (

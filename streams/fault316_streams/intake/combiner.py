@@ -30,6 +30,8 @@ class Combiner(Protocol):
     upto: int
     log_ms: int
     """Broker's time of the newest record, epoch ms."""
+    size: int
+    """Bytes of the values."""
     late: int
     skewed: int
 

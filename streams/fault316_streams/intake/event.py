@@ -82,15 +82,23 @@ def is_code(code: str) -> bool:
 
 def decode(value: bytes | None) -> HotEvent | Rejected:
     """One record's value as an event, or why it is none. Depends on nothing but the bytes."""
-    if value is None:
-        return _explained(None)
-    if (len(value) <= FLAT_BYTES_MAX and value.isascii()) or _is_decodable(value):
+    return judged(read(value), value)
+
+
+def read(value: bytes | None) -> HotEvent | None:
+    """The first half of `decode`, all of it for an event of a known code: None if the contract itself has to judge."""
+    if value is not None and ((len(value) <= FLAT_BYTES_MAX and value.isascii()) or _is_decodable(value)):
         try:
-            event = _decode_event(value)
+            return _decode_event(value)
         except (msgspec.MsgspecError, RecursionError):
-            return _explained(value)
-        if is_code(event.code):
-            return event
+            return None
+    return None
+
+
+def judged(event: HotEvent | None, value: bytes | None) -> HotEvent | Rejected:
+    """The second half: what was read of `value`, if its code is one; else what the contract says."""
+    if event is not None and is_code(event.code):
+        return event
     return _explained(value)
 
 

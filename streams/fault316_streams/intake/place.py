@@ -40,8 +40,14 @@ class Timing(Enum):
     SKEWED = "skewed"  # counted at the broker's time
 
 
-def second_of(ms: int, broker_ms: int) -> int:
-    """In which epoch second an event counts that has its place at `ms`."""
+ON_TIME: Final = Timing.ON_TIME
+"""Looked up for each event, which an enum's members are slow at."""
+
+
+def second_of(ms: int, broker_ms: int, timing: Timing) -> int | None:
+    """In which epoch second an event counts that has its place at `ms`; None for one that is too old for any."""
+    if timing is Timing.OLD:
+        return None
     second = ms // 1_000
     return second if broker_ms - ms <= FINE_MS else second - second % COARSE_S
 
@@ -52,7 +58,7 @@ def place(occurred_at: datetime, broker_ms: int) -> tuple[int, Timing]:
     ms = since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
     behind_ms = broker_ms - ms
     if -AHEAD_MS_MAX <= behind_ms <= LATE_MS:
-        return ms, Timing.ON_TIME
+        return ms, ON_TIME
     if behind_ms < 0 or behind_ms > BEHIND_MS_MAX:
         return broker_ms, Timing.SKEWED
     return ms, Timing.OLD if behind_ms > OLD_MS else Timing.LATE

@@ -135,11 +135,11 @@ class Source:
 
     def _add(self, records: Sequence[Record]) -> None:
         chunk, stats = self.chunk, self._stats
-        late, skewed = chunk.late, chunk.skewed
+        size, late, skewed = chunk.size, chunk.late, chunk.skewed
         rejected = chunk.add(records)
         self.log_ms = chunk.log_ms
         stats.events += len(records) - len(rejected)
-        stats.bytes += sum(len(record.value or b"") for record in records)
+        stats.bytes += chunk.size - size
         stats.late += chunk.late - late
         stats.skewed += chunk.skewed - skewed
         for record, why in rejected:

@@ -17,12 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fault316_schemas import CodeInfo, Registry
+from fault316_streams.intake.code_sum import FACET_CHARS_MAX, FACET_VALUES_MAX, OTHER_VALUE
 from fault316_streams.intake.combine import (
     CODES_PER_CHUNK_MAX,
-    FACET_CHARS_MAX,
-    FACET_VALUES_MAX,
     OTHER_CODE,
-    OTHER_VALUE,
     Chunk,
 )
 from fault316_streams.intake.combiner import Combiner

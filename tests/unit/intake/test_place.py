@@ -56,11 +56,18 @@ def test_offsets_are_taken_into_account() -> None:
     assert place(there, BROKER_MS) == (BROKER_MS - 500, Timing.ON_TIME)
 
 
-@pytest.mark.parametrize(("behind_ms", "second"), [(0, 7), (FINE_MS, 7), (FINE_MS + 1, 0), (OLD_MS, 0)])
+@pytest.mark.parametrize(
+    ("behind_ms", "second"), [(LATE_MS + 1, 7), (FINE_MS, 7), (FINE_MS + 1, 0), (OLD_MS, 0)]
+)
 def test_the_second_is_a_full_ten_where_nobody_judges_it(behind_ms: int, second: int) -> None:
     """So that its minute is right all the same, and any ten seconds hold the events of ten."""
-    ms = BROKER_MS // 10_000 * 10_000 + 7_999
-    assert second_of(ms, ms + behind_ms) % 10 == second
+    full_ten = BROKER_MS // 10_000 * 10
+    ms = full_ten * 1_000 + 7_999
+    assert second_of(ms, ms + behind_ms, Timing.LATE) == full_ten + second
+
+
+def test_an_event_that_is_too_old_for_panes_counts_in_no_second() -> None:
+    assert second_of(BROKER_MS - OLD_MS - 1, BROKER_MS, Timing.OLD) is None
 
 
 @given(st.datetimes(timezones=st.timezones() | st.just(UTC)), st.integers(0, 2**42))

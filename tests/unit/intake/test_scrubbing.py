@@ -7,7 +7,8 @@ import pytest
 from fault316_schemas import Registry
 from fault316_schemas.dead_letter import DEAD_LETTER_BYTES_MAX, DeadLetter
 from fault316_schemas.scrub import SCRUBBED
-from fault316_streams.intake.combine import FACET_VALUES_MAX, OTHER_VALUE, Chunk
+from fault316_streams.intake.code_sum import FACET_VALUES_MAX, OTHER_VALUE
+from fault316_streams.intake.combine import Chunk
 from fault316_streams.intake.event import HotEvent, decode, sample
 from fault316_streams.intake.reject import Reason, Rejected
 from fault316_streams.intake.service.dead_letters import record
