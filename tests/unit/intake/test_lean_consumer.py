@@ -14,9 +14,11 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fault316_streams.intake.service.intact import HEADER_BYTES, MAGIC, intact
 from fault316_streams.intake.service.lean_consumer import lean
 
 TP = TopicPartition("316.events", 0)
+CHECKSUM_AT = 17
 
 
 @dataclass
@@ -71,7 +73,7 @@ def test_records_and_positions_are_aiokafkas_own(
         log += batch(base, records, gap=gap, control=control)
         base += records + gap
     theirs, ours = fetched(log, inside), fetched(log, inside)
-    lean(ours[0])
+    lean(ours[0], check=True)
     for size in [*sizes, None]:
         if theirs[0].has_more():
             assert taken(ours[0].getall(size)) == taken(theirs[0].getall(size))
@@ -81,7 +83,7 @@ def test_records_and_positions_are_aiokafkas_own(
 
 def test_a_fetch_that_a_seek_has_overtaken_gives_nothing() -> None:
     result, assignment = fetched(batch(0, 5), 0)
-    lean(result)
+    lean(result, check=True)
     assert len(result.getall(2)) == 2
     assignment.position = 0
     assert result.getall(2) == []
@@ -94,9 +96,35 @@ def test_a_damaged_batch_is_never_counted() -> None:
     damaged = bytearray(batch(2, 2))
     damaged[-2] ^= 1
     result, assignment = fetched(batch(0, 2) + bytes(damaged), 0)
-    lean(result)
+    lean(result, check=True)
     with pytest.raises(CorruptRecordException):
         result.getall(10)
     assert assignment.position == 0
     assert result.getall(10) == []
     assert not result.has_more()
+
+
+@given(st.integers(0, 3), st.integers(0, 3), st.data())
+def test_a_flipped_bit_is_seen_in_all_that_a_checksum_covers(
+    before: int, after: int, data: st.DataObject
+) -> None:
+    """And in itself. The last batch may be cut off anywhere."""
+    damaged = bytearray(batch(0, 3))
+    damaged[data.draw(st.integers(CHECKSUM_AT, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    begin, end = batch(0, 1) * before, batch(0, 2) * after
+    cut_off = batch(0, 3)[: data.draw(st.integers(0, len(damaged) - 1))]
+    assert intact(begin + end + cut_off)
+    assert not intact(begin + damaged + end + cut_off)
+
+
+@pytest.mark.parametrize("length", [-(1 << 31), -HEADER_BYTES, -12, 0, 48])
+def test_a_length_that_cannot_be_ends_the_look(length: int) -> None:
+    wrong = bytearray(batch(0, 1))
+    struct.pack_into(">i", wrong, 8, length)
+    assert not intact(bytes(wrong))
+
+
+def test_an_older_layout_is_left_to_aiokafka() -> None:
+    older = bytearray(batch(0, 1))
+    older[16] = MAGIC - 1
+    assert not intact(bytes(older))
