@@ -30,7 +30,9 @@ class Point:
         return round(sum(self.result.cpu_us), 2)
 
 
-def points(lab: Lab, events: int, say: Callable[[str], None], usual: Load) -> Iterator[Point]:
+def points(
+    lab: Lab, events: int, say: Callable[[str], None], usual: Load, compression: str
+) -> Iterator[Point]:
     """All series, one run after the other. What does not grow is as in `usual`, with 8 partitions and a worker."""
     runs: list[tuple[str, float, dict[str, Any]]] = [
         *(("codes", n, {"load": replace(usual, codes=n)}) for n in CODES),
@@ -43,5 +45,6 @@ def points(lab: Lab, events: int, say: Callable[[str], None], usual: Load) -> It
         def told(what: str, where: str = f"{vary} {value} ({number + 1} of {len(runs)}): ") -> None:
             say(where + what)
 
-        filled = fill(lab, chosen.get("load", usual), events, told, chosen.get("partitions", 8))
+        load, partitions = chosen.get("load", usual), chosen.get("partitions", 8)
+        filled = fill(lab, load, events, told, partitions, compression)
         yield Point(vary, value, measure(lab, filled, told, [Stages.ALL] * chosen.get("workers", 1)))

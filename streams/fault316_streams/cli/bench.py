@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import orjson
 import typer
@@ -37,6 +37,9 @@ Events = Annotated[int, typer.Option("--events", "-n", min=1_000, help="Events t
 Codes = Annotated[int, typer.Option(min=1, max=100_000, help="Distinct codes.")]
 HotShare = Annotated[float, typer.Option(min=0.0, max=1.0, help="The share of the first code.")]
 Partitions = Annotated[int, typer.Option(min=1, max=256, help="Of the events topic.")]
+Compress = Annotated[
+    Literal["none", "gzip", "lz4", "snappy", "zstd"], typer.Option(help="Of the events' batches.")
+]
 Pin = Annotated[bool, typer.Option(help="The servers on the last core, the worker on the first.")]
 Plot = Annotated[Path | None, typer.Option(help="A picture of it: a .png or .svg file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
@@ -48,6 +51,7 @@ def throughput(
     codes: Codes = 10,
     hot_share: HotShare = 0.64,
     partitions: Partitions = 8,
+    compression: Compress = "none",
     by_stage: Annotated[bool, typer.Option(help="Each stage in a process of its own.")] = False,
     pin: Pin = True,
     as_json: AsJson = False,
@@ -59,7 +63,7 @@ def throughput(
         from fault316_streams.bench.load import Load
         from fault316_streams.bench.throughput import fill, measure
 
-        filled = fill(lab, Load(codes=codes, hot_share=hot_share), events, say, partitions)
+        filled = fill(lab, Load(codes=codes, hot_share=hot_share), events, say, partitions, compression)
         stages = (Stages.INTAKE, Stages.DETECT) if by_stage else (Stages.ALL,)
         result = measure(lab, filled, say, stages)
     _show([asdict(result)], as_json, THROUGHPUT)
@@ -87,6 +91,7 @@ def latency(
 @app.command()
 def scale(
     events: Events = 500_000,
+    compression: Compress = "none",
     pin: Pin = True,
     plot: Plot = None,
     as_json: AsJson = False,
@@ -96,7 +101,7 @@ def scale(
         from fault316_streams.bench.load import Load
         from fault316_streams.bench.scale import points
 
-        measured = list(points(lab, events, say, Load()))
+        measured = list(points(lab, events, say, Load(), compression))
     _draw("scale", measured, plot)
     rows = [{"vary": point.vary, "value": point.value, **asdict(point.result)} for point in measured]
     _show(rows, as_json, ["vary", "value", *THROUGHPUT])
