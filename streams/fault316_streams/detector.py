@@ -17,6 +17,7 @@ from fault316_streams.detect import PolicyBook
 from fault316_streams.gaps import Gaps
 from fault316_streams.health import Status
 from fault316_streams.metrics import Metrics
+from fault316_streams.pace import pause_s
 from fault316_streams.partial import Partial, decode
 from fault316_streams.pipeline import Pipeline, Step, Tally
 from fault316_streams.sinks.alerts import AlertSink
@@ -27,9 +28,8 @@ from fault316_streams.view_changes import ViewChanges
 UNACKED_MAX: Final = 3_000
 """Partials heard but not acknowledged that force a checkpoint; below Faust's stream buffer of 4,096."""
 
-CHECKPOINT_SHARE: Final = 0.1
 CHECKPOINT_MAX_S: Final = 10.0
-"""Checkpoints take at most this share of the time, as long as one comes this often: what is heard again after a crash."""
+"""What `pace` may make of the pause between two checkpoints: what is heard again after a crash."""
 
 log = structlog.get_logger("fault316.detect")
 
@@ -224,7 +224,6 @@ class Detector:
         with self._metrics.checkpoint_seconds.time():
             await self._table.write(table, states, dropped)
         ended = time.monotonic()
-        pause_s = min((ended - began) / CHECKPOINT_SHARE, CHECKPOINT_MAX_S)
-        self._checkpoint_due = ended + max(self._checkpoint_s, pause_s)
+        self._checkpoint_due = ended + max(self._checkpoint_s, pause_s(ended - began, CHECKPOINT_MAX_S))
         for event in unacked:
             event.ack()

@@ -9,20 +9,21 @@ from typing import Final, NamedTuple
 import pytest
 from annotated_types import Le
 
-from fault316_streams.detector import CHECKPOINT_MAX_S, CHECKPOINT_SHARE, UNACKED_MAX
+from fault316_streams.detector import CHECKPOINT_MAX_S, UNACKED_MAX
 from fault316_streams.faust_app import MESSAGE_BYTES_MAX
 from fault316_streams.intake.border import BLOCK_BITS, CHUNK_BITS, CHUNK_MS
 from fault316_streams.intake.combine import (
     CODES_PER_CHUNK_MAX,
 )
 from fault316_streams.intake.service.flush import CODES_AT_ONCE, HOT_CODES_MAX, TICK_S
+from fault316_streams.pace import SHARE, pause_s
 from fault316_streams.partial import (
     USERS_MINUTES_MAX,
 )
 from fault316_streams.pipeline import CODES_MAX
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.sinks.layout import ALERTS_MAX, COUNTER_TTL_S, DAY_S, SERIES_TTL_S, STORM_TTL_S
-from fault316_streams.sinks.writer import CODES_PER_WRITE_MAX, PAUSE_MAX_S, SHARE
+from fault316_streams.sinks.writer import CODES_PER_WRITE_MAX, PAUSE_MAX_S
 from fault316_streams.topic_specs import DAY_MS, HOUR_MS, MIB, topic_specs
 
 DOC: Final = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
@@ -100,11 +101,11 @@ class Plan(NamedTuple):
 
     def _views_per_s(self, detectors: int) -> float:
         busy_s = self.codes / detectors * VIEW_US / 1e6
-        return self.codes / max(1 / VIEWS_PER_S, min(busy_s / SHARE, busy_s + PAUSE_MAX_S))
+        return self.codes / max(1 / VIEWS_PER_S, busy_s + pause_s(busy_s, PAUSE_MAX_S))
 
     def _checkpoint_s(self, detectors: int) -> float:
         took_s = self.codes / detectors * ENTRY_US / 1e6
-        due_s = max(SETTINGS.checkpoint_s, min(took_s / CHECKPOINT_SHARE, CHECKPOINT_MAX_S))
+        due_s = max(SETTINGS.checkpoint_s, pause_s(took_s, CHECKPOINT_MAX_S))
         return min(due_s, UNACKED_MAX * detectors / self.messages_per_s)
 
     def _detect_cores(self, detectors: int) -> float:
@@ -197,7 +198,7 @@ LIMITS: Final = (
     f"| minutes whose users are kept apart, of a code | {USERS_MINUTES_MAX} |",
     f"| codes kept in a partials partition | {CODES_MAX:,} |",
     f"| messages heard between two checkpoints | {UNACKED_MAX:,} |",
-    f"| share of a detector's time that writing entries takes | {CHECKPOINT_SHARE:.0%} |",
+    f"| share of a detector's time that writing entries takes | {SHARE:.0%} |",
     f"| … that writing to Redis takes | {SHARE:.0%} |",
     f"T grows to {CHECKPOINT_MAX_S:g} s",
     f"views get up to {PAUSE_MAX_S:g} s old",

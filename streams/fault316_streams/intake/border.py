@@ -2,7 +2,7 @@
 
 offsets   0 ──────── 4,096 ────── 8,192 ───── 12,288 ───── 16,384 ──── …
 time      12:00:01   12:00:06     12:00:11    12:00:14     12:00:18        (of the first record there)
-chunks    [ one                 ) [ the next one                    …      at most 65,536 offsets
+chunks    [ one                 ) [ the next one                    …      at most 262,144 offsets
 
 The records between two multiples of 4,096 are a block. A chunk is some blocks: as long as their first records came to
 the broker in the same ten seconds. So in a quiet partition a chunk is one block, and never long; in a busy one a code
@@ -13,8 +13,8 @@ from typing import Final
 
 BLOCK_BITS: Final = 12
 """4,096 offsets."""
-CHUNK_BITS: Final = 16
-"""A chunk's records at most, 65,536: what is read again after a crash, some 0.4 s at full speed."""
+CHUNK_BITS: Final = 18
+"""A chunk's records at most, 262,144: what is read again after a crash, some 1 s at full speed."""
 CHUNK_MS: Final = 10_000
 """Broker's time that a chunk of more than one block spans, give or take a block."""
 

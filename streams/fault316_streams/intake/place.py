@@ -16,7 +16,7 @@ LATE_MS: Final = 60_000
 
 FINE_MS: Final = 15 * 60_000
 """Further behind counts by ten seconds: detect judges seconds for 15 min. Or who sends a day again, all of it at once,
-would make a statement of 65,536 seconds, and a table entry that Kafka does not take."""
+would make a statement of 86,400 seconds, and a table entry that Kafka does not take."""
 COARSE_S: Final = 10
 
 OLD_MS: Final = 24 * 3_600_000

@@ -16,15 +16,14 @@ import structlog
 from fault316_schemas import StormAlert
 from fault316_streams.health import Status
 from fault316_streams.metrics import Metrics
+from fault316_streams.pace import pause_s
 from fault316_streams.sinks.backoff import backoff_s
 from fault316_streams.sinks.view import CodeView, SinkUnavailable, ViewSink
 
 CODES_PER_WRITE_MAX: Final = 250
 """Codes taken at a time. Taking a day of minutes of each, as after an outage, holds up the loop for some 10 ms."""
-SHARE: Final = 0.1
 PAUSE_MAX_S: Final = 5.0
-"""Writing takes at most this share of the time, as long as the view is no older than this. Thousands of codes that change
-all the time would otherwise cost more to show than to count."""
+"""What `pace` may make of the pause between two writes: how old the view gets with thousands of codes that change."""
 PROBE_INTERVAL_S: Final = 1.0
 """Where nothing changes, an empty write this often: it finds out whether the view was emptied."""
 
@@ -140,7 +139,7 @@ class ViewWriter:
         if outcome is Outcome.MORE:
             return 0.0
         busy_s, self._busy_s = self._busy_s, 0.0
-        return max(self._interval_s, min(busy_s / SHARE - busy_s, PAUSE_MAX_S))
+        return max(self._interval_s, pause_s(busy_s, PAUSE_MAX_S))
 
     def _failed(self, reason: str) -> None:
         self._failures += 1

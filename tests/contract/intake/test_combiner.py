@@ -246,7 +246,7 @@ def test_users_are_kept_of_the_latest_minutes(make: Make, minutes: list[int], da
 
 
 def test_a_day_that_is_sent_again_does_not_name_each_of_its_seconds(make: Make) -> None:
-    """A chunk would name 65,536, and a code's table entry has such a statement of each source partition."""
+    """A chunk would name 86,400, and a code's table entry has such a statement of each source partition."""
     at_s = range(0, 86_400, 7)
     records = log(*({"occurred_at": minute(n / 60)} for n in at_s), at_ms=AT_MS + 86_400_000)
     said = combined(make, records)["316-A"]

@@ -67,10 +67,10 @@ def test_a_chunk_ends_with_a_block_in_which_ten_seconds_have_ended() -> None:
     assert resumes(busy) == [12_288]
 
 
-def test_a_chunk_has_65536_records_at_most() -> None:
+def test_a_chunk_has_262144_records_at_most() -> None:
     full = source(0)
-    full.take(records(range(70_000)))
-    assert chunks(full) == [(0, 65_536, 65_536), (65_536, 70_000, 4_464)]
+    full.take(records(range(270_000)))
+    assert chunks(full) == [(0, 262_144, 262_144), (262_144, 270_000, 7_856)]
 
 
 def test_a_chunk_is_open_until_the_next_one_begins() -> None:
@@ -100,11 +100,11 @@ def test_before_the_first_border_each_record_is_a_chunk_of_its_own() -> None:
 
 def test_inside_of_a_block_nobody_knows_when_it_began() -> None:
     """So its end is a border only where it must be one."""
-    inside, far = source(8_191), source(65_535)
+    inside, far = source(8_191), source(262_143)
     inside.take(timed((8_191, 8_192, 0), (8_192, 8_194, 10)))
-    far.take(timed((65_535, 65_536, 0), (65_536, 65_538, 0)))
+    far.take(timed((262_143, 262_144, 0), (262_144, 262_146, 0)))
     assert len(chunks(inside)) == 3
-    assert chunks(far)[1:] == [(65_536, 65_538, 2)]
+    assert chunks(far)[1:] == [(262_144, 262_146, 2)]
 
 
 def test_nobody_resumes_among_single_records() -> None:
@@ -144,12 +144,12 @@ def test_a_hole_among_single_records_goes_back_to_no_border() -> None:
 
 
 def test_single_records_are_published_some_at_a_time() -> None:
-    began = source(65_530)
-    began.take(timed((65_530, 65_536, 0), (65_536, 69_632, 10), (69_632, 69_633, 20)))
-    assert [each.chunk.start for each in began.next_complete(4)] == [65_530, 65_531, 65_532, 65_533]
+    began = source(262_138)
+    began.take(timed((262_138, 262_144, 0), (262_144, 266_240, 10), (266_240, 266_241, 20)))
+    assert [each.chunk.start for each in began.next_complete(4)] == [262_138, 262_139, 262_140, 262_141]
     for _ in range(6):
         began.complete.popleft()
-    assert [each.chunk.start for each in began.next_complete(4)] == [65_536]
+    assert [each.chunk.start for each in began.next_complete(4)] == [262_144]
 
 
 @given(st.lists(st.tuples(st.integers(1, 3_000), st.integers(0, 4)), max_size=8), st.integers(1, 2_500))

@@ -28,8 +28,7 @@ METADATA_MS: Final = 10_000
 """How long a source partition that was added stays unread, and so how much later a storm that begins on it is
 warned of. Kafka's clients ask every 5 minutes by themselves; one small request in 10 s is nothing to a broker."""
 
-PARTITION_FETCH_BYTES: Final = 256 * 1024
-FETCH_BYTES: Final = 8 * PARTITION_FETCH_BYTES
+FETCH_BYTES: Final = 2 * 1024 * 1024
 """Of one answer, which is copied three times on its way: what stays in the processor's cache costs a third of what does
 not. A larger batch comes whole all the same."""
 
@@ -51,7 +50,6 @@ class Session:
             auto_offset_reset="none",
             # A fault reported inside a transaction that was aborted has happened all the same.
             isolation_level="read_uncommitted",
-            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
             fetch_max_bytes=FETCH_BYTES,
             metadata_max_age_ms=METADATA_MS,
             session_timeout_ms=int(settings.session_timeout_s * 1_000),
