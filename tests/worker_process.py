@@ -33,13 +33,14 @@ def environment(settings: WorkerSettings, **more: object) -> dict[str, str]:
 
 
 def fault316(settings: WorkerSettings, *arguments: str, stdin: str = "", **more: object) -> Any:
-    """Run a command to its end, as a person would; a `CompletedProcess` of text."""
+    """Run a command to its end, as a person would; a `CompletedProcess` of text, as far as it is any."""
     return subprocess.run(
         [*FAULT316, *arguments],
         env=environment(settings, **more) | {"COLUMNS": "200"},
         input=stdin,
         capture_output=True,
         text=True,
+        errors="backslashreplace",
         timeout=90,
         check=False,
     )
