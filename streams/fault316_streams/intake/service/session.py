@@ -28,9 +28,8 @@ METADATA_MS: Final = 10_000
 """How long a source partition that was added stays unread, and so how much later a storm that begins on it is
 warned of. Kafka's clients ask every 5 minutes by themselves; one small request in 10 s is nothing to a broker."""
 
-FETCH_BYTES: Final = 2 * 1024 * 1024
-"""Of one answer, which is copied three times on its way: what stays in the processor's cache costs a third of what does
-not. A larger batch comes whole all the same."""
+FETCH_BYTES: Final = 8 * 1024 * 1024
+"""Of one answer, however many partitions it is about; up to 1 MB of each."""
 
 
 class Session:
