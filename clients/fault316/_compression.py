@@ -12,8 +12,9 @@ core, aiokafka 0.14). Building such an event takes 47 and 134 µs of the sending
 
 A lone event shrinks by little (gzip: 0.83 and 0.5 of it, 17 and 23 µs). So gzip, which needs nothing installed, makes a
 storm a fifth to a twelfth of its bytes, on the wire and on the brokers' disks, for a tenth of what building it costs;
-zstd does the same for a third of that. A worker that counts a million events from large batches takes 4.5 to 5.4 µs of
-CPU for each with gzip, 4.6 to 5.5 without, 3.8 to 4.3 with zstd: fewer bytes to receive pay for the unpacking.
+zstd does the same for a third of that. A worker that counts events from large batches takes 3.8 µs of CPU for each with
+gzip, 3.1 to 3.4 without and 3.0 with zstd, of which fewer bytes to receive pay for the unpacking
+(`fault316 bench throughput --compression …`).
 """
 
 import importlib.util

@@ -97,8 +97,7 @@ class Sender:
         except RuntimeError:  # closed before
             work.close()
             return self.outbox.pending == 0
-        wait((done, self._ended), timeout_s + 2 * ABANDON_S, FIRST_COMPLETED)
-        if not done.done() and not self._ended.done():
+        if not wait((done, self._ended), timeout_s + 2 * ABANDON_S, FIRST_COMPLETED).done:
             return False
         if close:
             self._thread.join(ABANDON_S)

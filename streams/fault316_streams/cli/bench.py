@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fault316._compression import Compression
 from fault316_streams.errors import Misuse
 
 if TYPE_CHECKING:
@@ -37,9 +38,7 @@ Events = Annotated[int, typer.Option("--events", "-n", min=1_000, help="Events t
 Codes = Annotated[int, typer.Option(min=1, max=100_000, help="Distinct codes.")]
 HotShare = Annotated[float, typer.Option(min=0.0, max=1.0, help="The share of the first code.")]
 Partitions = Annotated[int, typer.Option(min=1, max=256, help="Of the events topic.")]
-Compress = Annotated[
-    Literal["none", "gzip", "lz4", "snappy", "zstd"], typer.Option(help="Of the events' batches.")
-]
+Compress = Annotated[Literal["none", Compression], typer.Option(help="Of the events' batches.")]
 Pin = Annotated[bool, typer.Option(help="The servers on the last core, the worker on the first.")]
 Plot = Annotated[Path | None, typer.Option(help="A picture of it: a .png or .svg file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]

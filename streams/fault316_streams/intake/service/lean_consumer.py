@@ -9,7 +9,7 @@ fetches nothing for the others: here what comes next is fetched meanwhile.
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, dropwhile, islice
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition, conn
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
@@ -17,7 +17,7 @@ from aiokafka.errors import CorruptRecordException
 
 from fault316_streams.intake.service.intact import intact
 
-FETCH_API_KEY = 1
+FETCH_API_KEY: Final = 1
 
 conn.READER_LIMIT = 1024 * 1024
 """aiokafka stops listening to a socket when twice this waits to be read, and begins again soon after: with its 64 KB,
