@@ -48,12 +48,15 @@ def topic_specs(settings: WorkerSettings) -> tuple[TopicSpec, ...]:
             "internal: combined counts",
             # Read within seconds, and again by at most some minutes after a crash. A snapshot may carry every
             # code of a chunk with its sketches, hence the size; small segments so that retention can bite.
+            # The broker's time is the time of judgement, and by it an intake learns what the time is.
             {
+                "message.timestamp.type": "LogAppendTime",
                 "max.message.bytes": str(8 * MIB),
                 "retention.ms": str(6 * HOUR_MS),
                 "segment.bytes": str(128 * MIB),
             },
             exact=True,
+            required=frozenset({"message.timestamp.type"}),
         ),
         TopicSpec(
             f"{topics.detect_group}-codes-changelog",

@@ -1,6 +1,7 @@
 """Partials → panes → rates. Pure: time is an argument."""
 
 from fault316_streams.window.counts import Counts
+from fault316_streams.window.lateness import Lateness
 from fault316_streams.window.merge import (
     COUNTED,
     Merged,
@@ -19,6 +20,7 @@ __all__ = [
     "COUNTED",
     "WINDOWS",
     "Counts",
+    "Lateness",
     "Merged",
     "Open",
     "Outcome",

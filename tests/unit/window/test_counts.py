@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fault316_streams.state import STATE_VERSION, CodeState, decode_state, encode_state
-from fault316_streams.window import Counts, Panes, WindowState
+from fault316_streams.window import Counts, WindowState
 
 NOW: Final = 1_790_000_040
 BUSY_BYTES_MAX: Final = 16_000
@@ -48,14 +48,15 @@ def test_what_is_no_block_is_refused(packed: dict[int, list[int]]) -> None:
         Counts.unpacked(packed)
 
 
-def always_busy(per_s: int) -> Panes:
+def always_busy(per_s: int) -> WindowState:
     """An event in each second of a day."""
-    panes = Panes()
+    window = WindowState()
     for minute in range(NOW // 60 - 1_440, NOW // 60):
         for second in range(minute * 60, minute * 60 + 60):
-            panes.add(second, per_s)
-        panes.let_go(minute * 60, minute * 60)
-    return panes
+            window.panes.add(second, per_s)
+        window.series.add(minute, 60 * per_s)
+        window.let_go(minute * 60, minute * 60)
+    return window
 
 
 def test_a_code_that_is_always_busy_takes_little() -> None:
@@ -63,13 +64,13 @@ def test_a_code_that_is_always_busy_takes_little() -> None:
     always_busy(1)  # what is made once
     gc.collect()
     tracemalloc.start()
-    panes = always_busy(100)
+    window = always_busy(100)
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    encoded = encode_state(CodeState(STATE_VERSION, "316-A", window=WindowState(panes=panes)))
+    encoded = encode_state(CodeState(STATE_VERSION, "316-A", window=window))
     print(f"{taken} bytes, encoded {len(encoded)}")
-    assert len(panes.seconds) >= 900
-    assert len(panes.minutes) >= 1_440
+    assert len(window.panes.seconds) >= 900
+    assert len(window.series) >= 1_440
     assert taken <= BUSY_BYTES_MAX
     assert len(encoded) <= BUSY_ENCODED_MAX
-    assert decode_state(encoded).window.panes == panes
+    assert decode_state(encoded).window == window
