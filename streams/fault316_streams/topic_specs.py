@@ -24,6 +24,8 @@ class TopicSpec:
     """Whether no worker writes or reads it: workers neither make it nor need rights on it."""
     required: frozenset[str] = frozenset()
     """Settings without which the counts would be wrong, also on a topic that was there before."""
+    mended: frozenset[str] = frozenset()
+    """Those of them that are put right there: the topic is ours alone, and an earlier release made it without."""
 
 
 def topic_specs(settings: WorkerSettings) -> tuple[TopicSpec, ...]:
@@ -57,6 +59,7 @@ def topic_specs(settings: WorkerSettings) -> tuple[TopicSpec, ...]:
             },
             exact=True,
             required=frozenset({"message.timestamp.type"}),
+            mended=frozenset({"message.timestamp.type"}),
         ),
         TopicSpec(
             f"{topics.detect_group}-codes-changelog",
