@@ -13,7 +13,10 @@ from testcontainers.community.redis import RedisContainer
 from chaos_report import pytest_addoption, pytest_terminal_summary
 from fault316_streams.embedded import Embedded, Endpoints
 from fault316_streams.settings import WorkerSettings
+from redis_cluster import RedisCluster
+from redis_sentinel import RedisSentinel
 from support import own_settings
+from topologies import TOPOLOGIES, settings_on
 from worker_process import Workers
 
 __all__ = ["pytest_addoption", "pytest_terminal_summary"]
@@ -43,6 +46,26 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
 def settings(servers: Endpoints) -> WorkerSettings:
     """Settings with topic and key prefixes that no other test has, so that all can share the servers."""
     return own_settings(servers)
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """A Redis Cluster, which stays whole."""
+    with RedisCluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def redis_sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSentinel]:
+    """A Redis master that Sentinels watch, and that stays the master."""
+    with RedisSentinel(tmp_path_factory.mktemp("sentinel")) as sentinel:
+        yield sentinel
+
+
+@pytest.fixture(params=TOPOLOGIES)
+def every_redis(request: pytest.FixtureRequest) -> WorkerSettings:
+    """Settings on one server, on a cluster, on a master behind Sentinels."""
+    return settings_on(request.param, request)
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
-from urllib.parse import urlsplit
 
-from redis.exceptions import RedisError
-
+from fault316.errors import CountersUnavailable
 from fault316_schemas import Connection
 
 T = TypeVar("T")
@@ -14,15 +12,18 @@ ADVICE = "check FAULT316_REDIS_URL, or start a local one with `fault316 up`"
 
 
 def place(connection: Connection) -> str:
-    """`Redis at host:port/database`."""
-    url = urlsplit(connection.redis_url.get_secret_value())
-    where = url.path if url.scheme == "unix" else f"{url.hostname}:{url.port or 6379}{url.path}"
-    return f"Redis at {where}"
+    """`Redis at host:port/database`, or the like for several servers."""
+    return str(connection.redis_address)
 
 
-def words(error: RedisError) -> str:
-    """What it said, or what kind of error it was."""
-    return str(error) or type(error).__name__
+def words(error: Exception) -> str:
+    """What it said, in one line, or what kind of error it was."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def unavailable(connection: Connection, error: Exception) -> CountersUnavailable:
+    """Where Redis should be (without its password), what it said, what to do."""
+    return CountersUnavailable(f"{place(connection)} does not serve the counters ({words(error)}): {ADVICE}")
 
 
 async def apart(command: Awaitable[T]) -> T:

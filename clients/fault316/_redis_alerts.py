@@ -10,16 +10,15 @@ from contextlib import suppress
 from typing import Any, Final
 
 import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisClusterException, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from fault316._alert_source import BURY_LIMIT_S, Burial, Handled, Reading, Received, end
 from fault316._redis import ADVICE, apart, place, words
 from fault316._redis_stream import DEAD_LETTERS_MAX, DEAD_LETTERS_TTL_S, Entry, first_of, recall
 from fault316.errors import RedisUnavailable
+from fault316.redis_client import REDIS_ERRORS, aclose, async_client, forget
 from fault316_schemas import Connection
 
 logger = logging.getLogger("fault316")
@@ -68,14 +67,13 @@ class RedisAlerts:
 
     async def start(self, timeout: float) -> None:
         """See `Source`."""
-        options: dict[str, Any] = self._connection.redis_options() | {"retry": Retry(NoBackoff(), 0)}
-        self._redis = redis.asyncio.from_url(**options)
+        self._redis = async_client(self._connection, retries=0)
         try:
             async with asyncio.timeout(timeout):
                 await self._take_position(self._redis)
-        except (RedisError, TimeoutError) as error:
+        except (*REDIS_ERRORS, TimeoutError) as error:
             await self.close()
-            why = words(error) if isinstance(error, RedisError) else f"no answer within {timeout:g} s"
+            why = words(error) if isinstance(error, REDIS_ERRORS) else f"no answer within {timeout:g} s"
             raise RedisUnavailable(
                 f"{place(self._connection)} does not serve the alerts ({why}): {ADVICE}"
             ) from error
@@ -97,7 +95,7 @@ class RedisAlerts:
             return
         try:
             await apart(self._redis.xack(self._stream, self._group, received.token))
-        except RedisError as error:
+        except REDIS_ERRORS as error:
             self._look_back = True
             logger.warning("%s not acknowledged: %s", received.where, words(error))
 
@@ -120,21 +118,22 @@ class RedisAlerts:
         await self._reading.stop()
         if holding is not None:
             await end(holding)
-        with suppress(RedisError, OSError, TimeoutError):
+        with suppress(*REDIS_ERRORS, OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await apart(self._leave(client))
-        with suppress(RedisError, OSError):
-            await client.aclose()
+        with suppress(*REDIS_ERRORS, OSError):
+            await aclose(client)
 
     async def _take_position(self, client: redis.asyncio.Redis) -> None:
         failures = 0
         while True:
             try:
                 return await self._position(client)
-            except (RedisConnectionError, RedisTimeoutError):
+            except (RedisConnectionError, RedisTimeoutError, RedisClusterException):
                 failures += 1
                 if failures == START_ATTEMPTS:
                     raise
+                await forget(client)
                 await asyncio.sleep(_backoff_s(failures))
 
     async def _position(self, client: redis.asyncio.Redis) -> None:
@@ -164,7 +163,7 @@ class RedisAlerts:
                 if entry is not None:
                     self._held = entry.id
                     return entry
-            except RedisError as error:
+            except REDIS_ERRORS as error:
                 failures += 1
                 self._look_back = True  # the answer that was lost may have held an entry
                 await self._recover(client, error, failures)
@@ -211,16 +210,19 @@ class RedisAlerts:
         while True:
             await asyncio.sleep(self._claim_after_ms / 1_000 / CLAIMS_PER_IDLE)
             if self._held is not None:
-                with suppress(RedisError):
+                with suppress(*REDIS_ERRORS):
                     await apart(
                         client.xclaim(self._stream, group, self._consumer, 0, [self._held], justid=True)
                     )
 
-    async def _recover(self, client: redis.asyncio.Redis, error: RedisError, failures: int) -> None:
+    async def _recover(self, client: redis.asyncio.Redis, error: Exception, failures: int) -> None:
         if self._group is not None and "NOGROUP" in str(error):
             # Redis has lost the stream, or somebody deleted it: what is in it now is all new.
-            with suppress(RedisError):
+            with suppress(*REDIS_ERRORS):
                 await self._create_group(client, "0")
+        if not isinstance(error, ResponseError):
+            with suppress(*REDIS_ERRORS, OSError):
+                await forget(client)
         if failures == 1:
             logger.warning("waiting for %s: %s", place(self._connection), words(error))
         await asyncio.sleep(_backoff_s(failures))

@@ -7,20 +7,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime
+from threading import Lock
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
-from fault316 import _queries
+from fault316 import _queries, redis_client
 from fault316._queries import Query, Series
-from fault316._redis import ADVICE, apart, place, words
-from fault316.errors import CountersUnavailable
+from fault316._redis import apart, unavailable
 from fault316.views import Counter, Rates, Update
 from fault316_schemas import Connection, StormAlert
 
@@ -49,8 +44,8 @@ class Counters:
     def __init__(self, connection: Connection | None = None) -> None:
         self._connection = connection or Connection()
         self._keys = self._connection.keys
-        options: dict[str, Any] = self._connection.redis_options() | {"retry": Retry(NoBackoff(), RETRIES)}
-        self._redis = redis.from_url(**options)
+        self._redis: redis.Redis | None = None
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +57,10 @@ class Counters:
 
     def close(self) -> None:
         """Close the connections."""
-        self._redis.close()
+        with self._lock:
+            client, self._redis = self._redis, None
+        if client is not None:
+            redis_client.close(client)
 
     def codes(self) -> list[str]:
         """Known codes, the one seen last first (at most 5,000)."""
@@ -132,18 +130,27 @@ class Counters:
                 yield update
             time.sleep(interval_s)
 
+    def _client(self) -> redis.Redis:
+        with self._lock:
+            if self._redis is None:
+                self._redis = redis_client.sync_client(self._connection, RETRIES)
+            return self._redis
+
     def _run(self, query: Query[T]) -> T:
         try:
             commands = next(query)
+            client = self._client()
             while True:
-                pipeline = self._redis.pipeline(transaction=False)  # a cluster has no others across slots
+                pipeline = client.pipeline(transaction=False)  # a cluster has no others across slots
                 for command in commands:
                     command(pipeline)
                 commands = query.send(pipeline.execute())
         except StopIteration as end:
             result: T = end.value
             return result
-        except RedisError as error:
+        except redis_client.REDIS_ERRORS as error:
+            if self._redis is not None:
+                redis_client.look_again(self._redis, self._connection)
             raise unavailable(self._connection, error) from error
 
 
@@ -153,10 +160,7 @@ class AsyncCounters:
     def __init__(self, connection: Connection | None = None) -> None:
         self._connection = connection or Connection()
         self._keys = self._connection.keys
-        options: dict[str, Any] = self._connection.redis_options() | {
-            "retry": AsyncRetry(NoBackoff(), RETRIES)
-        }
-        self._redis = redis.asyncio.from_url(**options)
+        self._redis = redis_client.async_client(self._connection, RETRIES)
 
     async def __aenter__(self) -> Self:
         return self
@@ -168,7 +172,7 @@ class AsyncCounters:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        await redis_client.aclose(self._redis)
 
     async def codes(self) -> list[str]:
         """See `Counters.codes`."""
@@ -237,10 +241,7 @@ class AsyncCounters:
         except StopIteration as end:
             result: T = end.value
             return result
-        except RedisError as error:
+        except redis_client.REDIS_ERRORS as error:
+            if redis_client.is_cluster(self._redis):  # the others find their way again without being told
+                await redis_client.forget(self._redis)
             raise unavailable(self._connection, error) from error
-
-
-def unavailable(connection: Connection, error: RedisError) -> CountersUnavailable:
-    """Where Redis should be (without its password), what it said, what to do."""
-    return CountersUnavailable(f"{place(connection)} does not serve the counters ({words(error)}): {ADVICE}")

@@ -1,16 +1,15 @@
 """Where Kafka and Redis are: `FAULT316_*` environment variables, shared by clients and workers."""
 
-import re
 import ssl
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fault316_schemas.names import Keys, Topics
+from fault316_schemas.redis_url import RedisUrl, parse_redis_url
 
 LOCAL_ENV_FILE = Path(".fault316/env")
 """Written by `fault316 up`, so that every program started in the same folder finds the local servers."""
@@ -67,21 +66,20 @@ class Connection(BaseSettings):
                 raise ValueError(f"{name}: no such file: {path}")
         if self.kafka_key_file and not self.kafka_cert_file:
             raise ValueError("kafka_key_file needs kafka_cert_file")
-        if not self.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("redis_url should start with redis://, rediss:// or unix://")
-        if not _is_whole(self.redis_url.get_secret_value()):
-            raise ValueError(
-                "redis_url should be a URL whose path is a database's number; "
-                "in a password write %2F for /, %3F for ?, %23 for #"
-            )
-        if self.redis_ca_file and not self.redis_url.get_secret_value().startswith("rediss://"):
-            raise ValueError("redis_ca_file needs a redis_url that starts with rediss://")
+        address = self.redis_address  # raises where it is none
+        if self.redis_ca_file and not address.tls:
+            raise ValueError("redis_ca_file needs a redis_url that starts with rediss")
         return self
 
     @cached_property
     def topics(self) -> Topics:
         """The topics under this connection's prefix."""
         return Topics(self.topic_prefix)
+
+    @property
+    def redis_address(self) -> RedisUrl:
+        """`redis_url`, taken apart. Its text is for people and has no password."""
+        return parse_redis_url(self.redis_url.get_secret_value())
 
     @cached_property
     def keys(self) -> Keys:
@@ -114,27 +112,19 @@ class Connection(BaseSettings):
         return options
 
     def redis_options(self) -> dict[str, Any]:
-        """Keyword arguments for `redis.from_url(**…)`, sync and async alike."""
+        """Keyword arguments for `redis.from_url(**…)`, sync and async alike, for one server.
+
+        Where `redis_url` names several servers, `fault316.redis_client` makes the client for them.
+        """
+        address = self.redis_address
         options: dict[str, Any] = {
-            "url": self.redis_url.get_secret_value(),
+            "url": address.server_url,
             "decode_responses": True,
             "socket_connect_timeout": 5.0,
             "socket_timeout": 5.0,
         }
-        if options["url"].startswith("rediss://"):
+        if address.tls:
             options["ssl_check_hostname"] = True  # redis-py before 6 does not by itself
         if self.redis_ca_file:
             options["ssl_ca_certs"] = str(self.redis_ca_file)
         return options
-
-
-def _is_whole(url: str) -> bool:
-    """Whether it is a URL to its end. With a bare / in it, half of a password would pass for a host or a port, which
-    errors quote."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-        parse_qsl(parts.query, strict_parsing=bool(parts.query))
-    except ValueError:
-        return False
-    return not parts.fragment and (parts.scheme == "unix" or bool(re.fullmatch("/?[0-9]*", parts.path)))

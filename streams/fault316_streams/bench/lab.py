@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
-import redis
-
+from fault316.redis_client import sync_client
 from fault316_streams.embedded import Embedded, Endpoints
 from fault316_streams.settings import Stages, WorkerSettings
 from fault316_streams.worker_child import WorkerChild
@@ -116,7 +115,7 @@ class View:
     """The counters in Redis."""
 
     def __init__(self, settings: WorkerSettings) -> None:
-        self._redis = redis.Redis.from_url(**settings.redis_options())
+        self._redis = sync_client(settings, retries=1)
         self._prefix = settings.redis_prefix
 
     def totals(self) -> Counter[str]:

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
 from hdrh.histogram import HdrHistogram
 
+from fault316.redis_client import sync_client
 from fault316_streams.bench.fill import keep_rate
 from fault316_streams.bench.lab import Lab
 from fault316_streams.bench.load import Load
@@ -141,7 +141,7 @@ class Probes:
         consumer.close()
 
     def _watch_counters(self) -> None:
-        view = redis.Redis.from_url(**self._settings.redis_options())
+        view = sync_client(self._settings, retries=1)
         while not self._done.wait(LOOK_S):
             for number in [number for number in list(self.sent) if number not in self.counted]:
                 key = f"{self._settings.redis_prefix}counter:{{{PROBE.format(number)}}}"

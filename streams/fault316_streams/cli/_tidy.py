@@ -4,9 +4,8 @@ import contextlib
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from redis import asyncio as redis
-from redis.exceptions import RedisError
 
+from fault316.redis_client import REDIS_ERRORS, aclose, async_client
 from fault316_schemas import Connection
 
 
@@ -21,8 +20,9 @@ async def remove_topics_and_keys(connection: Connection) -> None:
             await admin.delete_topics(topics)
         finally:
             await admin.close()
-    with contextlib.suppress(RedisError, OSError):
-        async with redis.from_url(**connection.redis_options()) as client:
-            # Guard keys carry the guarded key's name, so the prefix is not always at the beginning.
-            async for key in client.scan_iter(match=f"*{connection.redis_prefix}*", count=1_000):
-                await client.delete(key)
+    client = async_client(connection, retries=1)
+    with contextlib.suppress(*REDIS_ERRORS, OSError):
+        # Guard keys carry the guarded key's name, so the prefix is not always at the beginning.
+        async for key in client.scan_iter(match=f"*{connection.redis_prefix}*", count=1_000):
+            await client.delete(key)
+    await aclose(client)

@@ -1,13 +1,13 @@
 """`fault316 up`, `down`, `status`: the Kafka and Redis of this folder."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import orjson
 import typer
@@ -115,7 +115,7 @@ def _as_table(found: LocalStatus) -> Table:
 
 
 def _shown(connection: Connection) -> str:
-    """The Redis URL without its password."""
+    """The Redis URL without its passwords."""
     url = connection.redis_url.get_secret_value()
-    password = urlsplit(url).password
-    return url.replace(f":{password}@", ":***@") if password else url
+    url = re.sub(r"^(\w[^:]*://[^:/?#]*):[^/?#]*@", r"\1:***@", url)
+    return re.sub(r"(?<=password=)[^&]*", "***", url)

@@ -4,11 +4,11 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-import redis
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from fault316.redis_client import REDIS_ERRORS, close, ping, sync_client
 from fault316_schemas import Connection
 from fault316_schemas.refusal import why_refused
 
@@ -40,14 +40,17 @@ async def _ask_kafka(connection: Connection) -> str | None:
 
 
 def redis_error(connection: Connection) -> str | None:
-    """None if Redis answers PING, else what is wrong, in one line."""
-    client = redis.from_url(**connection.redis_options())
+    """None if Redis answers, else what is wrong, in one line."""
     try:
-        client.ping()
-    except redis.RedisError as error:
+        client = sync_client(connection, retries=0)
+    except REDIS_ERRORS as error:
+        return _line(error)
+    try:
+        ping(client)
+    except REDIS_ERRORS as error:
         return _line(error)
     finally:
-        client.close()
+        close(client)
     return None
 
 

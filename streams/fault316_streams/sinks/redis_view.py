@@ -1,16 +1,15 @@
 """The view in Redis: the keys that other programs read."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
-from typing import Any, Final, Self
+from typing import Final, Self
 from uuid import uuid4
 
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
+from fault316.redis_client import REDIS_ERRORS, aclose, async_client, forget, is_cluster, masters_of
 from fault316_schemas import Connection, Keys, StormAlert, Transition
 from fault316_streams.sinks import layout
 from fault316_streams.sinks.scripts import Call, Script, run
@@ -25,69 +24,92 @@ _STORM_ACTIVE, _STORM_LATEST = Script("storm_active"), Script("storm_latest")
 
 
 class RedisView:
-    """A `ViewSink` in Redis 6.2 or later, or what speaks its protocol.
+    """A `ViewSink` in Redis 6.2 or later, or what speaks its protocol: one server, a cluster, a master with replicas.
 
-    Each partition has a mark with the writer's name. Where it is another's or gone, the caller is asked to state
-    that partition anew. After any failure the writer takes a new name, because what had been acknowledged may be
-    lost too (a fail-over to a replica), and because nobody heard the answer to the question about the mark.
+    Each partition has a mark, which the last script of each write changes. Where the next write does not find the mark
+    that this one left, somebody else wrote, or Redis was emptied, or it has lost the end of what it had acknowledged
+    (a fail-over to a replica, a restart); then the caller is asked to state that partition anew. So it is after any
+    failure, because nobody heard the answers. A cluster's masters lose apart from one another, and not all have a
+    mark: there, that a master is a new one is enough.
     """
 
     def __init__(self, redis: "Redis", keys: Keys) -> None:
-        """`redis` must not retry by itself: a repeated question about the mark finds our own name."""
+        """`redis` must not retry by itself: a repeated question about the mark finds the new one."""
         self._redis = redis
         self._keys = keys
         self._writer = uuid4().hex
+        self._writes = 0
+        self._marks: dict[int, str] = {}
+        """Of each partition, as our last write left it; empty after a failure."""
+        self._masters: frozenset[str] | None = None
+        """Of a cluster, when the last write began."""
 
     @classmethod
     def connect(cls, connection: Connection) -> Self:
         """A view on the connection's Redis. It connects with the first write."""
-        options: dict[str, Any] = connection.redis_options() | {"retry": Retry(NoBackoff(), 0)}
-        return cls(Redis.from_url(**options), connection.keys)
+        return cls(async_client(connection, retries=0), connection.keys)
 
     async def write(
         self, codes: Sequence[CodeView], alerts: Sequence[StormAlert], partitions: Collection[int]
     ) -> set[int]:
         """See `ViewSink`."""
         owned = sorted(partitions)
-        calls = chain(
-            map(self._claim, owned),
-            chain.from_iterable(map(self._alert, alerts)),
-            chain.from_iterable(map(self._code, codes)),
-            self._codes(codes),  # after the counters: who finds a code listed finds its counter
-        )
+        self._writes += 1
+        mark = f"{self._writer}:{self._writes}"
+        rounds = [
+            chain.from_iterable(map(self._storm_of, alerts)),
+            # Who is woken by the stream finds the storm.
+            chain(map(self._entry, alerts), chain.from_iterable(map(self._code, codes))),
+            self._codes(codes),  # who finds a code listed finds its counter
+            (self._claim(partition, mark) for partition in owned),
+        ]
         try:
-            answers = await run(self._redis, calls)
-        except (RedisError, OSError) as error:
-            self._writer = uuid4().hex
+            failed_over = await self._failed_over()
+            answers = await run(self._redis, rounds)
+        except (*REDIS_ERRORS, OSError) as error:
+            self._marks = {}
+            with suppress(*REDIS_ERRORS, OSError):
+                await forget(self._redis)
             words = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(".")
             raise SinkUnavailable(f"{words}; check FAULT316_REDIS_URL if it stays so") from error
         except BaseException:  # cancelled: the answers were not heard either
-            self._writer = uuid4().hex
+            self._marks = {}
             raise
-        return {partition for partition, lost in zip(owned, answers, strict=False) if lost}
+        changed = answers[len(answers) - len(owned) :]
+        self._marks |= dict.fromkeys(owned, mark)
+        return {partition for partition, lost in zip(owned, changed, strict=True) if lost or failed_over}
 
     async def close(self) -> None:
         """See `ViewSink`."""
-        await self._redis.aclose()
+        await aclose(self._redis)
 
-    def _claim(self, partition: int) -> Call:
-        return Call(_CLAIM, [layout.view_key(self._keys, partition)], [layout.VIEW_TTL_S, self._writer])
+    async def _failed_over(self) -> bool:
+        """Whether a cluster has other masters than when the last write began."""
+        if not is_cluster(self._redis):
+            return False
+        before, self._masters = self._masters, await masters_of(self._redis)
+        return before not in (None, self._masters)
 
-    def _alert(self, alert: StormAlert) -> Iterator[Call]:
-        json = alert.to_json()
-        storm, stream = self._keys.storm(alert.storm_id), self._keys.alerts
+    def _claim(self, partition: int, mark: str) -> Call:
+        known = self._marks.get(partition, "")
+        return Call(_CLAIM, [layout.view_key(self._keys, partition)], [layout.VIEW_TTL_S, mark, known])
+
+    def _storm_of(self, alert: StormAlert) -> Iterator[Call]:
+        storm = self._keys.storm(alert.storm_id)
         yield Call(
             _STORM_LATEST,
             [storm, layout.guard_key(storm, "order")],
-            [layout.STORM_TTL_S, layout.alert_order(alert), json],
+            [layout.STORM_TTL_S, layout.alert_order(alert), alert.to_json()],
         )
         ended = alert.transition is Transition.RESOLVED
         yield self._storm(alert.storm_id, "" if ended else layout.number(alert.started_at.timestamp()))
-        # The stream last: who is woken by it finds the storm.
-        yield Call(
+
+    def _entry(self, alert: StormAlert) -> Call:
+        stream = self._keys.alerts
+        return Call(
             _ALERT,
             [stream, layout.guard_key(stream, "seen")],
-            [layout.ALERTS_TTL_S, layout.ALERTS_MAX, layout.ALERTS_SEEN_MAX, alert.alert_id, json],
+            [layout.ALERTS_TTL_S, layout.ALERTS_MAX, layout.ALERTS_SEEN_MAX, alert.alert_id, alert.to_json()],
         )
 
     def _storm(self, storm_id: str, started_at: str) -> Call:

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
+
+from fault316.redis_client import is_cluster
 
 CALLS_PER_PIPELINE_MAX: Final = 64
 """Calls in one round trip. A code stated anew with a day of minutes is some 12 KB, so at most about 0.8 MB."""
@@ -44,18 +46,23 @@ class Call:
     args: Sequence[str | int | bytes]
 
 
-async def run(redis: "Redis", calls: Iterable[Call]) -> list[int]:
-    """Run the calls in order, in pipelines of bounded size; every script here answers with an int.
+async def run(redis: "Redis", rounds: Iterable[Iterable[Call]]) -> list[int]:
+    """Run the calls round by round, in pipelines of bounded size; every script here answers with an int.
 
-    `calls` is consumed pipeline by pipeline, so that building many does not hold up the loop either.
+    No call is done before all of the earlier rounds. Within one, a cluster's servers each take theirs when they get to
+    it. The calls are consumed pipeline by pipeline, so that building many does not hold up the loop either.
 
     Raises:
         redis.exceptions.RedisError: a call or the connection failed; any of the calls may have been done.
+        redis.exceptions.RedisClusterException: a cluster's servers cannot be found out.
     """
+    if not is_cluster(redis):  # one server keeps the order by itself, in fewer pipelines
+        rounds = [chain.from_iterable(rounds)]
     answers: list[int] = []
-    remaining = iter(calls)
-    while chunk := list(islice(remaining, CALLS_PER_PIPELINE_MAX)):
-        answers += await _run_chunk(redis, chunk)
+    for calls in rounds:
+        remaining = iter(calls)
+        while chunk := list(islice(remaining, CALLS_PER_PIPELINE_MAX)):
+            answers += await _run_chunk(redis, chunk)
     return answers
 
 
@@ -75,9 +82,8 @@ async def _run_chunk(redis: "Redis", calls: Sequence[Call]) -> list[int]:
 async def _pipeline(redis: "Redis", calls: Sequence[Call], *, by_text: bool) -> list[Any]:
     async with redis.pipeline(transaction=False) as pipe:
         for call in calls:
-            if by_text:
-                pipe.eval(call.script.text, len(call.keys), *call.keys, *call.args)
-            else:
-                pipe.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
+            script = ("EVAL", call.script.text) if by_text else ("EVALSHA", call.script.sha)
+            # Not `pipe.evalsha`: a cluster's refuses, because a node may not know the script. Then we send its text.
+            pipe.execute_command(*script, len(call.keys), *call.keys, *call.args)
         answers: list[Any] = await pipe.execute(raise_on_error=False)
         return answers

@@ -1,7 +1,9 @@
 """`Counters` and `AsyncCounters` read what DESIGN documents, from a real Redis, in the same way."""
 
 import inspect
+import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import redis
 
 from fault316 import AsyncCounters, Connection, Counters, CountersUnavailable, Severity, State, StormAlert
+from fault316.redis_client import sync_client
 from fault316_streams.settings import WorkerSettings
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -31,6 +34,12 @@ class Ask:
         return await answer if inspect.isawaitable(answer) else answer
 
 
+@pytest.fixture
+def settings(every_redis: WorkerSettings) -> WorkerSettings:
+    """On each kind of Redis."""
+    return every_redis
+
+
 @pytest.fixture(params=[Counters, AsyncCounters])
 async def ask(request: pytest.FixtureRequest, settings: WorkerSettings) -> AsyncIterator[Ask]:
     client: Counters | AsyncCounters = request.param(settings)
@@ -41,7 +50,7 @@ async def ask(request: pytest.FixtureRequest, settings: WorkerSettings) -> Async
 @pytest.fixture
 def store(settings: WorkerSettings) -> Iterator[redis.Redis]:
     """A plain Redis client, as the worker's sink or redis-cli would use it."""
-    with redis.from_url(**settings.redis_options()) as client:
+    with closing(sync_client(settings, retries=0)) as client:
         yield client
 
 
@@ -125,11 +134,22 @@ async def test_a_series_spans_hours_and_fills_gaps(
 
 
 @pytest.mark.parametrize("client", [Counters, AsyncCounters])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://:hush@127.0.0.1:1/3", "Redis at 127.0.0.1:1/3"),
+        ("redis+cluster://:hush@127.0.0.1:1,127.0.0.1:2", "Redis Cluster at 127.0.0.1:1,127.0.0.1:2"),
+        (
+            "redis+sentinel://:hush@127.0.0.1:1/mymaster?sentinel_password=hush",
+            "Redis master 'mymaster' of the Sentinels at 127.0.0.1:1",
+        ),
+    ],
+)
 async def test_redis_away_says_where_and_what_to_do_and_no_password(
-    client: type[Counters] | type[AsyncCounters],
+    client: type[Counters] | type[AsyncCounters], url: str, said: str
 ) -> None:
-    connection = Connection(_env_file=None, redis_url="redis://:hush@127.0.0.1:1/3")
-    with pytest.raises(CountersUnavailable, match=r"127\.0\.0\.1:1/3.*FAULT316_REDIS_URL") as caught:
+    connection = Connection(_env_file=None, redis_url=url)
+    with pytest.raises(CountersUnavailable, match=f"{re.escape(said)}.*FAULT316_REDIS_URL") as caught:
         await Ask(client(connection))("get", "316-A")
     assert "hush" not in str(caught.value)
 

@@ -10,26 +10,29 @@ from contextlib import suppress
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from redis.asyncio import Redis
 
 from contract.clients.feed_subjects import Subject, kafka_subject, memory_subject, redis_subject
 from fault316 import AlertFeed, StormAlert
+from fault316.redis_client import aclose, async_client
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.topics import ensure_topics
 from support import eventually
+from topologies import TOPOLOGIES, settings_on
 
 
-@pytest.fixture(params=["memory", "redis", "kafka"])
+@pytest.fixture(params=["memory", *TOPOLOGIES, "kafka"])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     """Each source, empty."""
     if request.param == "memory":
         yield memory_subject()
         return
-    settings: WorkerSettings = request.getfixturevalue("settings")
-    if request.param == "redis":
-        async with Redis.from_url(**settings.redis_options()) as client:
-            yield redis_subject(settings, client)
+    if request.param in TOPOLOGIES:
+        settings = settings_on(request.param, request)
+        client = async_client(settings, retries=0)
+        yield redis_subject(settings, client)
+        await aclose(client)
         return
+    settings = request.getfixturevalue("settings")
     await ensure_topics(settings)
     await _create(settings, settings.topics.alert_dead_letters)
     producer = AIOKafkaProducer(**settings.kafka_options(), acks="all")

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from fault316 import AsyncCounters, Connection, Counters, CountersUnavailable
+from fault316.redis_client import sync_client
 from fault316.testing import storm_alert
 from fault316.views import Update
 from fault316_streams.settings import WorkerSettings
@@ -36,6 +37,12 @@ class Watching:
             return await asyncio.to_thread(next, updates)
 
 
+@pytest.fixture
+def settings(every_redis: WorkerSettings) -> WorkerSettings:
+    """On each kind of Redis."""
+    return every_redis
+
+
 @pytest.fixture(params=[Counters, AsyncCounters])
 def watching(request: pytest.FixtureRequest, settings: WorkerSettings) -> Watching:
     return Watching(request.param(settings))
@@ -43,7 +50,7 @@ def watching(request: pytest.FixtureRequest, settings: WorkerSettings) -> Watchi
 
 @pytest.fixture
 def store(settings: WorkerSettings) -> Iterator[redis.Redis]:
-    with redis.from_url(**settings.redis_options()) as client:
+    with contextlib.closing(sync_client(settings, retries=0)) as client:
         yield client
 
 
@@ -116,6 +123,7 @@ async def test_redis_away_is_said(client: type[Counters] | type[AsyncCounters]) 
         await Watching(client(connection)).next()
 
 
+@pytest.mark.parametrize("every_redis", ["redis"], indirect=True)  # a line can be tapped, not three
 def test_no_method_asks_more_often_where_there_is_more(settings: WorkerSettings, store: redis.Redis) -> None:
     """At most two round trips each, for dozens of codes and storms."""
     pipeline = store.pipeline(transaction=False)

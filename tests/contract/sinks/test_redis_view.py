@@ -1,28 +1,29 @@
-"""What only Redis can show: lifetimes, forgotten scripts, another writer, outages, a cluster."""
-
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
-from typing import Any
+"""What only Redis can show, also a cluster and one behind Sentinels: lifetimes, forgotten scripts, another writer,
+outages.
+"""
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from contract.sinks.sink_subjects import CODE, T0, make_alert, make_view, redis_held
 from fault316_schemas import Transition
-from fault316_streams.embedded import process, redis_server
+from fault316_streams.embedded import process
 from fault316_streams.settings import WorkerSettings
 from fault316_streams.sinks import layout
 from fault316_streams.sinks.redis_view import RedisView
 from fault316_streams.sinks.view import SinkUnavailable
-from support import eventually
 
 EVERYTHING = (
     [make_view(series={int(T0) // 60: 1}, active_storm=("storm-1", T0), ended_storms=("storm-0",))],
     [make_alert(), make_alert(Transition.RESOLVED, at_s=5, storm="storm-0")],
     {0, 1},
 )
+
+
+@pytest.fixture
+def settings(every_redis: WorkerSettings) -> WorkerSettings:
+    """On each kind of Redis."""
+    return every_redis
 
 
 async def ttls(redis: "Redis", prefix: str) -> dict[str, int]:
@@ -154,38 +155,3 @@ async def test_the_stream_and_its_guards_are_bounded(
     assert 100 <= await redis.xlen(keys.alerts) <= 200
     assert await redis.zcard(layout.guard_key(keys.alerts, "seen")) == 150
     assert await redis.zcard(layout.guard_key(keys.storms, "ended")) == 20
-
-
-@pytest.fixture
-def cluster_url(tmp_path: Path) -> Iterator[str]:
-    """A cluster of one node: it refuses a script whose keys are of different slots."""
-    port = process.free_port()
-    command = [*redis_server.prepare(tmp_path, port), "--cluster-enabled", "yes"]
-    child = process.start(command, tmp_path / "log")
-    yield f"redis://127.0.0.1:{port}/0"
-    process.stop(child, grace_s=5)
-
-
-async def test_every_script_stays_in_one_slot_of_a_cluster(cluster_url: str) -> None:
-    settings = WorkerSettings(_env_file=None, redis_url=cluster_url)
-    client: Any = Redis.from_url(**settings.redis_options())
-    await eventually(partial(_answers, client))
-    await client.execute_command("CLUSTER", "ADDSLOTS", *range(16_384))
-    await eventually(partial(_is_ok, client))
-    view = RedisView.connect(settings)
-    assert await view.write(*EVERYTHING) == {0, 1}
-    assert (await redis_held(client, settings.keys).counter(CODE))["total"] == "10"
-    assert len(await redis_held(client, settings.keys).alerts()) == 2
-    await view.close()
-    await client.aclose()
-
-
-async def _answers(client: Any) -> bool:
-    try:
-        return bool(await client.ping())
-    except RedisError as error:
-        raise AssertionError(error) from error
-
-
-async def _is_ok(client: Any) -> bool:
-    return "cluster_state:ok" in str(await client.execute_command("CLUSTER", "INFO"))
