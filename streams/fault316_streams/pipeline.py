@@ -121,8 +121,8 @@ class Pipeline:
                 state.heard_s = self.timeline.high_s
                 minutes = step.changed.setdefault(state.code, set())
                 minutes.update(merged.minutes)
-                if merged.touched and (late_s := self.timeline.low_s - merged.touched[0]) > 0:
-                    state.window.lateness.note(late_s, self.timeline.high_s)
+                if merged.touched:
+                    state.window.lateness.note(merged.touched[0], self.timeline.high_s)
                 self._look(state, merged.touched, step)
 
     def _tick(self, step: Step) -> None:
@@ -136,7 +136,7 @@ class Pipeline:
             self._look(state, [second for second in arrived if second in state.window.panes.seconds], step)
             if judge.rule_since:
                 self._look(state, [high_s], step)
-            settled_s = low_s - state.window.lateness.wait_s(high_s)
+            settled_s = min(low_s, state.window.lateness.settled_s(high_s))
             if judge.storm or judge.rule_since or settled_s >= self._due_s.get(code, 0):
                 self._settle(state, settled_s, high_s, step)
 

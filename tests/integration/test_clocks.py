@@ -99,6 +99,38 @@ def test_whatever_the_clocks_say_a_storm_is_one_storm(settings: WorkerSettings, 
     view.close()
 
 
+def test_a_backlog_that_says_so_is_one_storm_at_its_own_time(
+    settings: WorkerSettings, workers: Workers
+) -> None:
+    """A client delivers what it held back for ten minutes, over some seconds, by a clock that is an hour ahead.
+
+    A minute of faults and nine of calm: a storm of then, and none of now. What is older than the judge looks back is
+    counted, and is no storm at all.
+    """
+    workers.start(settings).ready()
+    producer, alerts = OtherProducer(settings), OtherConsumer(settings, settings.topics.alerts)
+    began_s = time.time()
+    storm_s = [began_s - 600 + n / PER_S for n in range(60 * PER_S)]
+    calm_s = [began_s - 540 + 2 * n for n in range(270)]
+    for at_s in [*storm_s, *calm_s]:
+        older_s = at_s - HOUR_S
+        sent_at = datetime.fromtimestamp(time.time() + HOUR_S).astimezone()
+        for code, its_s in (("316-SPOOLED", at_s), ("316-OLDER", older_s)):
+            producer.send(fault(code, at_s=its_s + HOUR_S, sent_at=sent_at))
+        time.sleep(0.003)
+    producer.flush()
+    until(lambda: resolved(alerts, 1), deadline_s=90)
+    view, events = OtherView(settings), len(storm_s) + len(calm_s)
+    until(lambda: view.totals() == {"316-SPOOLED": events, "316-OLDER": events})
+    opened, *_, end = alerts.alerts()
+    assert (opened["transition"], end["transition"], end["code"]) == ("opened", "resolved", "316-SPOOLED")
+    assert opened["storm_id"] == end["storm_id"]
+    assert at_s_of(opened["started_at"]) == pytest.approx(began_s - 600, abs=SLACK_S)
+    assert at_s_of(end["resolved_at"]) == pytest.approx(began_s - 540, abs=SLACK_S)
+    assert float(view.rate("316-SPOOLED")["10s"]) <= 2, "nothing happens now"
+    view.close()
+
+
 def write(settings: WorkerSettings, began_s: float) -> dict[str, int]:
     """All storms; code → events."""
     producer, numbers = OtherProducer(settings), dict.fromkeys(ROWS, 0)
@@ -140,13 +172,13 @@ def faults_of(row: Row, its: list[dict[str, Any]], began_s: float, ended_s: floa
     opened, *_, end = its
     waited_s = row.waits_s or 0.0
     wrong = []
-    opened_s = at_s(opened["at"]) + waited_s - began_s
+    opened_s = at_s_of(opened["at"]) + waited_s - began_s
     if not -1 <= opened_s <= OPEN_S_MAX:
         wrong.append(f"opened after {opened_s:.1f} s")
-    over_s = at_s(end["resolved_at"]) + waited_s - ended_s
+    over_s = at_s_of(end["resolved_at"]) + waited_s - ended_s
     if abs(over_s) > SLACK_S + row.lump_s:
         wrong.append(f"over {over_s:.1f} s after its end")
-    told_s = at_s(end["at"]) + waited_s - ended_s
+    told_s = at_s_of(end["at"]) + waited_s - ended_s
     if not 0 < told_s <= WINDOW_S + HOLD_S + SLACK_S:
         wrong.append(f"told to be over {told_s:.1f} s after its end")
     if row.says not in opened["summary"]:
@@ -159,7 +191,7 @@ def faults_of(row: Row, its: list[dict[str, Any]], began_s: float, ended_s: floa
     return wrong
 
 
-def at_s(instant: str) -> float:
+def at_s_of(instant: str) -> float:
     """Epoch s of an alert's instant."""
     return datetime.fromisoformat(instant).timestamp()
 

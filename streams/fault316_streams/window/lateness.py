@@ -26,13 +26,13 @@ class Lateness(msgspec.Struct, array_like=True):
     at_s: int = 0
     """When that was, by the timeline."""
 
-    def note(self, late_s: int, now_s: int) -> None:
-        """A count came for a second that was settled so long ago."""
-        if late_s >= self.wait_s(now_s):
-            self.most_s, self.at_s = late_s, now_s
+    def note(self, second: int, now_s: int) -> None:
+        """A count came for this second."""
+        if second <= self.settled_s(now_s):
+            self.most_s, self.at_s = now_s - second, now_s
 
-    def wait_s(self, now_s: int) -> int:
-        """How far settling is to stay behind now."""
+    def settled_s(self, now_s: int) -> int:
+        """Up to which second nothing more is waited for."""
         fades_s = min(WAIT_S_MAX, max(WAIT_S_MIN, self.most_s))
         left_s = max(0, fades_s - max(0, now_s - self.at_s))
-        return self.most_s * left_s // fades_s
+        return now_s - self.most_s * left_s // fades_s
