@@ -79,13 +79,7 @@ class Story:
             severity = [0, 0, 0, 0]
             severity[self.severity] = events
             ms = self.now_s * 1_000
-            said = Contribution(
-                seconds={self.now_s: events},
-                severity=severity,
-                first_ms=ms,
-                last_ms=ms,
-                minutes={self.now_s // 60: events},
-            )
+            said = Contribution(seconds={self.now_s: events}, severity=severity, first_ms=ms, last_ms=ms)
             start, self.upto = self.upto, self.upto + events
             self.events[self.now_s] = events
             wall_ms = ms + (7_200_000 if self._behind else 0)

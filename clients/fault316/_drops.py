@@ -5,7 +5,6 @@ from collections import Counter
 
 from fault316._build import Identity, build
 from fault316._outbox import Outbox
-from fault316._sent_at import to_record
 from fault316._spooled import SpooledOutbox
 from fault316._tally import Tally, Why
 from fault316_schemas.event import COUNT_MAX
@@ -54,7 +53,7 @@ class Drops:
             },
         )
         self._told, self._told_at_s = counts, time.monotonic()
-        return self._outbox.offer(to_record(event), 0)
+        return self._outbox.offer(event.to_json(), 0)
 
     def _counts(self) -> Counter[str]:
         counts = self._tally.counts()

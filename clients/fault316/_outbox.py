@@ -10,7 +10,6 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 
 from aiokafka import AIOKafkaProducer
@@ -19,7 +18,6 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from fault316._compression import COMPRESSION, Compression
 from fault316._kafka import ABANDON_S, BACKOFF_MAX_S, abandon, connect
 from fault316._loss import Loss, LossLog
-from fault316._sent_at import stamped
 from fault316.errors import KafkaUnavailable
 from fault316_schemas import Connection
 
@@ -189,9 +187,9 @@ class Outbox:
         while True:
             assert self._producer is not None
             try:
-                batch, now = self._producer.create_batch(), datetime.now(UTC)
+                batch = self._producer.create_batch()
                 for record, _ in records:
-                    batch.append(key=None, value=stamped(record, now), timestamp=None)
+                    batch.append(key=None, value=record, timestamp=None)
                 # No key, next partition: a key would put a failing service's whole storm on one partition.
                 partitions = sorted(await self._producer.partitions_for(self._topic))
                 partition = partitions[next(self._turn) % len(partitions)]

@@ -18,7 +18,6 @@ from fault316._outbox import Outbox
 from fault316._record import Record
 from fault316._resources import ResourceProbe
 from fault316._rollup import RollUp
-from fault316._sent_at import to_record
 from fault316._spooled import SpooledOutbox
 from fault316._tally import Tally, Why
 from fault316._writer import BeforeSend, Writer
@@ -204,7 +203,7 @@ class Sender:
         for record in records:
             event = self.writer.write(record)
             if event is not None:
-                self.outbox.offer(to_record(event), event.count)
+                self.outbox.offer(event.to_json(), event.count)
 
 
 def _outbox(way: Way) -> Outbox | SpooledOutbox:

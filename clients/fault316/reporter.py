@@ -7,7 +7,6 @@ from fault316._build import Details, build
 from fault316._compression import COMPRESSION, Compression, checked
 from fault316._identity import identity
 from fault316._outbox import Outbox
-from fault316._sent_at import to_record
 from fault316_schemas import Connection, FaultEvent
 from fault316_schemas.scrub import scrub_event
 
@@ -114,12 +113,15 @@ class Reporter:
             RuntimeError: the reporter is not started, or closed.
         """
         event = build(self._identity, code, details)
-        await self._outbox.put(to_record(event), self._full_wait_s)
+        await self._put(event)
         return event.id
 
     async def report_event(self, event: FaultEvent) -> bool:
         """Send an event made elsewhere, as it is but for secrets; False if it had to be dropped."""
-        return await self._outbox.put(scrub_event(event).to_json(), self._full_wait_s)
+        return await self._put(scrub_event(event))
+
+    async def _put(self, event: FaultEvent) -> bool:
+        return await self._outbox.put(event.to_json(), self._full_wait_s)
 
     async def flush(self, timeout: float = CLOSE_TIMEOUT_S) -> bool:
         """Wait until nothing is pending; False if `timeout` seconds were not enough. Nothing is dropped."""

@@ -1,6 +1,6 @@
 """The contracts of fault316: events, alerts, codes, topics, keys, connection settings."""
 
-from fault316_schemas.alert import Exemplar, Facets, FacetValue, Reason, ServiceClock, StormAlert, Transition
+from fault316_schemas.alert import Exemplar, Facets, FacetValue, Reason, StormAlert, Transition
 from fault316_schemas.codes import CodeInfo, Registry
 from fault316_schemas.connection import Connection
 from fault316_schemas.event import DbPool, FaultEvent, FaultException, Layer, Resources, Severity, Trigger
@@ -20,7 +20,6 @@ __all__ = [
     "Reason",
     "Registry",
     "Resources",
-    "ServiceClock",
     "Severity",
     "StormAlert",
     "Topics",

@@ -9,7 +9,6 @@ from fault316_schemas.event import CODE_CHARS_MAX, CODE_PATTERN, Instant, Layer,
 
 EXEMPLARS_MAX = 5
 FACET_VALUES_MAX = 5
-CLOCKS_MAX = 5
 REASON_CHARS_MAX = 64
 
 
@@ -87,16 +86,6 @@ class Exemplar(_Model):
     message: str | None = Field(None, description="The event's message.")
 
 
-class ServiceClock(_Model):
-    """A service whose events are not stamped with the time at which they come."""
-
-    service: str = Field(description="Who reports.")
-    offset_s: Annotated[float, Field(allow_inf_nan=False)] = Field(
-        description="Its mean difference from the broker's time, s; behind is negative."
-    )
-    events: Count = Field(description="Faults of the storm that are stamped so.")
-
-
 class StormAlert(_Model):
     """One transition of one storm. `alert_id` is unique per transition and stays the same when resent."""
 
@@ -111,7 +100,7 @@ class StormAlert(_Model):
     severity: Severity = Field(description="The storm's, which may be worse than one fault's.")
     layer: Layer
     started_at: Instant = Field(description="Estimated beginning of the rise, not of the alarm.")
-    at: Instant = Field(description="The time of the judgement, by the broker's clock.")
+    at: Instant = Field(description="The time of the judgement, in event time.")
     resolved_at: Instant | None = Field(None, description="When it was over; only with `resolved`.")
     window_s: Annotated[int, Field(ge=1)] = Field(
         description="The window that `observed_per_s` is measured over."
@@ -128,9 +117,6 @@ class StormAlert(_Model):
     facets: Facets = Facets()
     exemplars: Annotated[list[Exemplar], Field(max_length=EXEMPLARS_MAX)] = Field(
         [], description="Real events to start looking from."
-    )
-    clocks: Annotated[list[ServiceClock], Field(max_length=CLOCKS_MAX)] = Field(
-        [], description="Services whose events are stamped more than 10 s off, those with most first."
     )
     runbook: str = Field(description="What to do first.")
     summary: str = Field(description="One sentence that a person woken at night understands.")

@@ -187,10 +187,6 @@ class FaultEvent(_Model):
     attributes: Annotated[dict[Name, Scalar], Field(max_length=ATTRIBUTES_MAX)] | None = Field(
         None, description="Whatever else helps; scalars only."
     )
-    sent_at: Instant | None = Field(
-        None,
-        description="When it was sent, by the clock of `occurred_at`: tells a late event from a wrong clock.",
-    )
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:

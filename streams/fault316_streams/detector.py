@@ -60,9 +60,6 @@ class Detector:
         self._checkpoint_due = 0.0
         self.tally = Tally()
         self.gaps = Gaps()
-        self.broker_ahead_ms = 0
-        """How far the broker's clock is ahead of our monotonic one, ms: as far as the messages heard so far tell, each
-        of which came to the broker before it came here."""
         self.tenure = 0
         """Grows with each assignment and each revocation."""
 
@@ -152,15 +149,10 @@ class Detector:
             # Nobody but an intake writes here. It says nothing of the log, so leaving it out miscounts nothing.
             log.error("skipped", partition=partition, offset=event.message.offset, error=str(error))
             return
-        broker_ms = round(event.message.timestamp * 1_000)
-        self.broker_ahead_ms = max(self.broker_ahead_ms, broker_ms - _monotonic_ms())
-        step = pipeline.feed(message, event.message.offset, broker_ms)
+        step = pipeline.feed(message, event.message.offset)
         self._note(partition, step)
         if step.alerts:
-            await self._publish(partition, step, table)
-            if isinstance(message, Partial) and message.caught_up:
-                took_ms = _monotonic_ms() + self.broker_ahead_ms - message.log_ms
-                self._metrics.alert_latency_seconds.observe(max(0, took_ms) / 1_000)
+            await self._publish(partition, step, message, table)
         due = time.monotonic() >= self._checkpoint_due
         if due or len(self._unacked) >= UNACKED_MAX:
             await self._checkpoint(table)
@@ -192,7 +184,7 @@ class Detector:
             self._dropped.setdefault(partition, set()).difference_update(step.changed)
             self.changes.note(partition, step.changed)
 
-    async def _publish(self, partition: int, step: Step, table: Any) -> None:
+    async def _publish(self, partition: int, step: Step, message: Any, table: Any) -> None:
         """Write the states that hold the new alerts, then send these."""
         codes = self.pipelines[partition].codes
         states = [codes[code] for code in dict.fromkeys(alert.code for alert in step.alerts)]
@@ -204,6 +196,8 @@ class Detector:
         for alert in step.alerts:
             self._metrics.alerts.labels(alert.transition, alert.reason).inc()
             log.info("alert", id=alert.alert_id, reason=alert.reason.value, summary=alert.summary)
+        if isinstance(message, Partial) and message.caught_up:
+            self._metrics.alert_latency_seconds.observe(max(0.0, time.time() - message.log_ms / 1_000))
 
     async def _send(self, states: list[CodeState], partition: int) -> None:
         alerts = [StormAlert.from_json(alert) for state in states for alert in state.alerts.pending]
@@ -233,7 +227,3 @@ class Detector:
         self._checkpoint_due = ended + max(self._checkpoint_s, pause_s(ended - began, CHECKPOINT_MAX_S))
         for event in unacked:
             event.ack()
-
-
-def _monotonic_ms() -> int:
-    return round(time.monotonic() * 1_000)

@@ -102,10 +102,6 @@ class Metrics:
         self.commit_failures = self._counter(
             "fault316_commit_failures_total", "Commits of source positions that Kafka refused."
         )
-        # Beyond seconds: set this machine's clock (NTP). Nothing is judged by it.
-        self.clock_offset = self._gauge(
-            "fault316_clock_offset_seconds", "How far this machine's clock is ahead of Kafka's."
-        )
         # The one to scale workers by.
         self.intake_lag = self._gauge("fault316_intake_lag_records", "Records not read yet.", "partition")
 

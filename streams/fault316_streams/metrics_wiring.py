@@ -30,7 +30,6 @@ def follow_intake(metrics: Metrics, intake: IntakeService) -> None:
     metrics.intake_restarts.follow(lambda: stats.restarts)
     metrics.commit_failures.follow(lambda: stats.commit_failures)
     metrics.intake_lag.follow(lambda: {str(p): state.lag for p, state in intake.state.partitions.items()})
-    metrics.clock_offset.follow(lambda: _known(intake.state.watch.ahead_s))
     stats.on_flush = metrics.flush_seconds.observe
 
 
@@ -45,7 +44,3 @@ def follow_detect(metrics: Metrics, detector: Detector) -> None:
         lambda: sum(bool(state.judge.storm) for p in pipelines.values() for state in p.codes.values())
     )
     metrics.checkpoints.follow(lambda: detector.checkpoints)
-
-
-def _known(value: float | None) -> float | dict[str, float]:
-    return {} if value is None else value

@@ -7,7 +7,6 @@ stages after intake have no clock. The format is msgpack, written as arrays; the
 them a message is, the second the format's version.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -16,8 +15,8 @@ import msgspec
 
 from fault316_streams.versioned import Format
 
-FORMAT_VERSION: Final = 2
-"""Of partials and ticks. When to raise it: docs/upgrading.md. Version 1 had one time for both, charts and judgement."""
+FORMAT_VERSION: Final = 1
+"""Of partials and ticks. When to raise it: docs/upgrading.md."""
 
 USERS_LG_K: Final = 11
 """2,048 registers, 4 bits each: about 1 KB when full, a few bytes for a few users; standard error 2.3 %."""
@@ -39,21 +38,11 @@ class Sample(msgspec.Struct, array_like=True, frozen=True):
     message: str | None = None
 
 
-class ClockOffset(msgspec.Struct, array_like=True):
-    """How far the clocks behind some events are off."""
-
-    events: int = 0
-    total_s: float = 0.0
-    """The sum of their offsets, s; ahead of the broker's time is positive. A float, because a clock at year 9999 times
-    a billion events is more than an integer of 64 bits holds."""
-
-
 class Contribution(msgspec.Struct, array_like=True):
     """What one range of the log says about one code. All counts are weighted by the events' `count`."""
 
     seconds: dict[int, int] = {}
-    """Epoch second in which an event is judged → events: the broker's of its record, less its delay. None of those in a
-    backlog that is older than the judge looks back; see `place`."""
+    """Epoch second of the (placed) event → events; very late ones by ten. Together with `old` it sums to the total."""
     severity: list[int] = msgspec.field(default_factory=lambda: [0, 0, 0, 0])
     """Events as P0, P1, P2, P3; sums to the total."""
     late: int = 0
@@ -61,7 +50,7 @@ class Contribution(msgspec.Struct, array_like=True):
     skewed: int = 0
     """Events whose clock cannot be right; put at the broker's time."""
     old: int = 0
-    """Events older than the series reaches: in the total only."""
+    """Events older than the panes reach: in the total only."""
     first_ms: int = 0
     """Earliest placed time, epoch ms; 0 where there is none."""
     last_ms: int = 0
@@ -71,15 +60,11 @@ class Contribution(msgspec.Struct, array_like=True):
     endpoints: dict[str, int] = {}
     exception_types: dict[str, int] = {}
     users: dict[int, bytes] = {}
-    """Epoch minute in which an event is judged → a serialized HyperLogLog of user ids. By minute, so that a storm counts
+    """Epoch minute of the (placed) event → a serialized HyperLogLog of user ids. By minute, so that a storm counts
     the users it hit and not those who were hit an hour before, at the beginning of a slow chunk. Only the latest
     `USERS_MINUTES_MAX`: an earlier statement about the range may have more, and they stay counted."""
     samples: list[Sample] = []
     """The newest event."""
-    minutes: dict[int, int] = {}
-    """Epoch minute of the (placed) event → events. Together with `old` it sums to the total."""
-    clocks: dict[str, ClockOffset] = {}
-    """Service → its events that are stamped off."""
 
     @property
     def total(self) -> int:
@@ -96,10 +81,10 @@ class Partial(msgspec.Struct, array_like=True, tag=0):
     upto: int
     log_ms: int
     """Broker's time of the newest record below `upto`, epoch ms."""
-    broker_ms: int
-    """The broker's time when the intake looked, epoch ms: at most what it was."""
+    wall_ms: int
+    """The intake's clock when it wrote this, epoch ms."""
     caught_up: bool
-    """Whether the intake had then read all there was, so that `broker_ms` is the partition's time."""
+    """Whether the intake had then read all there was, so that `wall_ms` is the partition's time."""
     codes: dict[str, Contribution]
 
 
@@ -123,7 +108,7 @@ class Tick(msgspec.Struct, array_like=True, tag=1):
     """Once a second from each intake to every partials partition."""
 
     version: int
-    broker_ms: int
+    wall_ms: int
     partitions: int
     """How many source partitions the events topic has, owned by this intake or not."""
     progress: dict[int, Progress]
@@ -143,27 +128,7 @@ Spoken = Partial | Tick | Bundle
 """What a record of the partials topic is."""
 
 _decoder: msgspec.msgpack.Decoder[Spoken] = msgspec.msgpack.Decoder(Spoken)
-
-
-def _decode_1(data: bytes) -> Spoken:
-    """What was judged by the events' own time is judged by that still."""
-    message = _decoder.decode(data)
-    for partial in partials_of(message):
-        partial.version = FORMAT_VERSION
-        for said in partial.codes.values():
-            said.minutes = minutes_of(said.seconds)
-    return message
-
-
-_format = Format[Spoken]("partial", _Head, {1: _decode_1, FORMAT_VERSION: _decoder.decode})
-
-
-def minutes_of(seconds: Mapping[int, int]) -> dict[int, int]:
-    """The same counts by epoch minute."""
-    minutes: dict[int, int] = {}
-    for second, events in seconds.items():
-        minutes[second // 60] = minutes.get(second // 60, 0) + events
-    return minutes
+_format = Format[Spoken]("partial", _Head, {FORMAT_VERSION: _decoder.decode})
 
 
 @lru_cache(maxsize=65_536)

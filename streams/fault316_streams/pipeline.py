@@ -93,14 +93,14 @@ class Pipeline:
         """Take over the states of this partition's codes."""
         self.codes = {state.code: state for state in states}
 
-    def feed(self, message: Spoken, offset: int, broker_ms: int | None = None) -> Step:
-        """Take in the message at `offset` of this partials partition. `broker_ms`: see `Timeline.hear`."""
+    def feed(self, message: Spoken, offset: int) -> Step:
+        """Take in the message at `offset` of this partials partition."""
         step = Step()
         for partial in partials_of(message):
-            self.timeline.hear(partial, broker_ms)
+            self.timeline.hear(partial)
             self._partial(partial, offset, step)
         if isinstance(message, Tick):
-            self.timeline.hear(message, broker_ms)
+            self.timeline.hear(message)
             self._tick(step)
         for alert in step.alerts:
             # A transition makes a newer state, too; the code may be forgotten in the same step.
@@ -120,14 +120,12 @@ class Pipeline:
                 state.offset = max(state.offset, offset)
                 state.heard_s = self.timeline.high_s
                 minutes = step.changed.setdefault(state.code, set())
-                minutes.update(merged.minutes)
-                if merged.touched:
-                    state.window.lateness.note(merged.touched[0], self.timeline.high_s)
+                minutes.update(second // 60 for second in merged.touched)
                 self._look(state, merged.touched, step)
 
     def _tick(self, step: Step) -> None:
         low_s, high_s = self.timeline.low_s, self.timeline.high_s
-        # With what another source partition said later of the seconds before, they may come out otherwise.
+        # Seconds that lay in the future when their events came are judged when their time has come.
         arrived = range(max(self._looked_s + 1, high_s - LOOK_BACK_S), high_s + 1)
         self._looked_s = max(self._looked_s, high_s)
         self._pool(low_s)
@@ -136,9 +134,8 @@ class Pipeline:
             self._look(state, [second for second in arrived if second in state.window.panes.seconds], step)
             if judge.rule_since:
                 self._look(state, [high_s], step)
-            settled_s = min(low_s, state.window.lateness.settled_s(high_s))
-            if judge.storm or judge.rule_since or settled_s >= self._due_s.get(code, 0):
-                self._settle(state, settled_s, high_s, step)
+            if judge.storm or judge.rule_since or low_s >= self._due_s.get(code, 0):
+                self._settle(state, low_s, high_s, step)
 
     def _look(self, state: CodeState, seconds: list[int], step: Step) -> None:
         policy = self._book.policy(state.code)
@@ -160,7 +157,7 @@ class Pipeline:
             state.window.recent.turn(low_s)
         else:
             state.window.recent.gather(state.judge.storm.started_s, low_s)
-        state.window.let_go(low_s, high_s)
+        state.window.panes.let_go(low_s, high_s)
         self._due_s[state.code] = low_s + SETTLE_EVERY_S
         state.heard_s = state.heard_s or low_s
         idle = low_s - state.heard_s > CODE_KEPT_S and state.judge.phase == "quiet"

@@ -6,13 +6,11 @@ import msgspec
 
 from fault316_streams.alert.lifecycle import AlertState
 from fault316_streams.detect import JudgeState
-from fault316_streams.partial import minutes_of
 from fault316_streams.versioned import Format
 from fault316_streams.window import Counts, Open, WindowState
 
-STATE_VERSION: Final = 3
-"""Of table entries. When to raise it: docs/upgrading.md. Version 1 had each pane with its place; up to 2, one kind of
-panes was for both, judgement and series."""
+STATE_VERSION: Final = 2
+"""Of table entries. When to raise it: docs/upgrading.md. Version 1 had each pane with its place."""
 
 
 class CodeState(msgspec.Struct, array_like=True):
@@ -48,22 +46,7 @@ def _unpack(_type: type, packed: Any) -> Counts:
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_pack)
 _decoder = msgspec.msgpack.Decoder(CodeState, dec_hook=_unpack)
-
-
-def _decode_2(data: bytes) -> CodeState:
-    """The panes were by the events' own time, and reached as far back as the series."""
-    state = _decoder.decode(data)
-    window = state.window
-    for minute, events in window.panes.minutes.items():
-        window.series.add(minute, events)
-    for known in [*window.open.values(), *(each for by in state.overflow.values() for each in by.values())]:
-        known.said.minutes = minutes_of(known.said.seconds)
-    return state
-
-
-_format = Format[CodeState](
-    "table entry", _Head, {1: _decode_2, 2: _decode_2, STATE_VERSION: _decoder.decode}
-)
+_format = Format[CodeState]("table entry", _Head, {1: _decoder.decode, STATE_VERSION: _decoder.decode})
 
 
 def encode_state(state: CodeState) -> bytes:

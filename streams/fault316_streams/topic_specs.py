@@ -24,8 +24,6 @@ class TopicSpec:
     """Whether no worker writes or reads it: workers neither make it nor need rights on it."""
     required: frozenset[str] = frozenset()
     """Settings without which the counts would be wrong, also on a topic that was there before."""
-    mended: frozenset[str] = frozenset()
-    """Those of them that are put right there: the topic is ours alone, and an earlier release made it without."""
 
 
 def topic_specs(settings: WorkerSettings) -> tuple[TopicSpec, ...]:
@@ -50,16 +48,12 @@ def topic_specs(settings: WorkerSettings) -> tuple[TopicSpec, ...]:
             "internal: combined counts",
             # Read within seconds, and again by at most some minutes after a crash. A snapshot may carry every
             # code of a chunk with its sketches, hence the size; small segments so that retention can bite.
-            # The broker's time is the time of judgement, and by it an intake learns what the time is.
             {
-                "message.timestamp.type": "LogAppendTime",
                 "max.message.bytes": str(8 * MIB),
                 "retention.ms": str(6 * HOUR_MS),
                 "segment.bytes": str(128 * MIB),
             },
             exact=True,
-            required=frozenset({"message.timestamp.type"}),
-            mended=frozenset({"message.timestamp.type"}),
         ),
         TopicSpec(
             f"{topics.detect_group}-codes-changelog",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
@@ -19,7 +20,6 @@ from aiokafka.errors import (
 from fault316_schemas.refusal import why_refused
 from fault316_streams.errors import Failure, Misuse
 from fault316_streams.settings import WorkerSettings
-from fault316_streams.topic_settings import check_settings
 from fault316_streams.topic_specs import TopicSpec, topic_specs
 
 LEADERS_LIMIT_S: Final = 30.0
@@ -58,7 +58,7 @@ async def ensure_topics(
         partitions = await _led_partitions(admin, [spec.name for spec in specs])
         old = [spec for spec in specs if spec.name not in created]
         _check_partitions(old, partitions, settings.redis_prefix)
-        await check_settings(admin, old)
+        _check_config(old, await _configs(admin, old))
         await _check_groups(admin, groups)
     except KafkaConnectionError as error:
         refusal = await why_refused(settings, create_conn)
@@ -154,3 +154,38 @@ def _check_partitions(specs: list[TopicSpec], partitions: dict[str, int], prefix
                 f"{spec.partitions}, stop all workers, delete the topics {names} "
                 f"and the Redis keys *{prefix}*, and start again"
             )
+
+
+async def _configs(admin: AIOKafkaAdminClient, specs: list[TopicSpec]) -> dict[tuple[str, str], str]:
+    """The required settings of topics that were there before: (topic, setting) → value."""
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, spec.name, dict.fromkeys(spec.required))
+        for spec in specs
+        if spec.required
+    ]
+    if not resources:
+        return {}
+    answers = await admin.describe_configs(resources)
+    for code, _, _, topic, _ in (resource for answer in answers for resource in answer.resources):
+        if code:
+            raise Failure(
+                f"the settings of topic {topic} cannot be read ({for_code(code).__name__}): "
+                "see docs/security.md for the access list"
+            )
+    return {
+        (topic, entry[0]): entry[1]
+        for answer in answers
+        for _, _, _, topic, entries in answer.resources
+        for entry in entries
+    }
+
+
+def _check_config(specs: Iterable[TopicSpec], configs: dict[tuple[str, str], str]) -> None:
+    for spec in specs:
+        for setting in sorted(spec.required):
+            value = configs.get((spec.name, setting))
+            if value != spec.config[setting]:
+                raise Misuse(
+                    f"topic {spec.name} has {setting}={value}, needed is {spec.config[setting]}: "
+                    "change it with kafka-configs, or delete the topic"
+                )

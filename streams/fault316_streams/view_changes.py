@@ -107,10 +107,10 @@ class ViewChanges:
         if now_s - lately_s < REFRESH_S:
             return
         if now_s - all_s >= REFRESH_ALL_S:
-            since_s, all_s = 0, now_s
+            since_ms, all_s = 0, now_s
         else:
-            since_s = now_s - RATES_REACH_S
-        codes = (code for code, state in pipeline.codes.items() if state.heard_s >= since_s)
+            since_ms = (now_s - RATES_REACH_S) * 1_000
+        codes = (code for code, state in pipeline.codes.items() if state.window.last_ms >= since_ms)
         self.note(partition, dict.fromkeys(codes, ()))
         self._refreshed[partition] = (now_s, all_s)
 
@@ -137,7 +137,7 @@ def _id(alert: bytes) -> str:
 def view_of(state: CodeState, partition: int, pipeline: Pipeline, minutes: set[int] | None) -> CodeView:
     """What the view shows of a code; of its series only `minutes`, or all there are for None."""
     window, judge = state.window, state.judge
-    series = window.series
+    panes = window.panes.minutes
     baseline = judge.baseline
     return CodeView(
         code=state.code,
@@ -153,7 +153,7 @@ def view_of(state: CodeState, partition: int, pipeline: Pipeline, minutes: set[i
         baseline_per_s=judge.storm.baseline_per_s if judge.storm else baseline.rate(pipeline.prior_per_s),
         state=cast(Literal["quiet", "pending", "storm"], judge.phase),
         series={
-            minute: series[minute] for minute in (series if minutes is None else minutes) if minute in series
+            minute: panes[minute] for minute in (panes if minutes is None else minutes) if minute in panes
         },
         active_storm=(state.alerts.storm_id, state.alerts.started_s) if state.alerts.storm_id else None,
         ended_storms=tuple(state.alerts.ended),

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from fault316_streams.errors import Misuse
 from fault316_streams.settings import WorkerSettings
@@ -17,9 +16,7 @@ from fault316_streams.topics import ensure_topics
 from support import eventually
 
 
-async def create(
-    settings: WorkerSettings, name: str, partitions: int, config: dict[str, str] | None = None
-) -> None:
+async def create(settings: WorkerSettings, name: str, partitions: int) -> None:
     """A topic as somebody else would have made it."""
     admin = AIOKafkaAdminClient(**settings.kafka_options())
     await admin.start()
@@ -28,7 +25,7 @@ async def create(
         return name in await admin.list_topics()
 
     try:
-        await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=config)])
+        await admin.create_topics([NewTopic(name, partitions, 1)])
         await eventually(listed)
     finally:
         await admin.close()
@@ -65,32 +62,6 @@ async def test_an_events_topic_with_the_producers_clock_is_refused(settings: Wor
         Misuse, match=r"events has message.timestamp.type=CreateTime, needed is LogAppendTime"
     ):
         await ensure_topics(settings)
-
-
-async def test_a_partials_topic_of_an_earlier_release_gets_the_brokers_clock(
-    settings: WorkerSettings,
-) -> None:
-    """It is ours alone; what else is set for it stays."""
-    topic = settings.topics.partials
-    await create(settings, topic, 4, {"retention.ms": "12345678"})
-    await ensure_topics(settings)
-    admin = AIOKafkaAdminClient(**settings.kafka_options())
-    await admin.start()
-
-    async def value(setting: str) -> str:
-        [answer] = await admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, topic, {setting: None})]
-        )
-        return str(answer.resources[0][4][0][1])
-
-    async def altered() -> bool:
-        return await value("message.timestamp.type") == "LogAppendTime"
-
-    try:
-        await eventually(altered)
-        assert await value("retention.ms") == "12345678"
-    finally:
-        await admin.close()
 
 
 def test_the_command_shows_what_it_did(settings: WorkerSettings, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def metrics() -> Metrics:
 async def hear(detector: Detector, table: Table, offset: int) -> None:
     """A tick at this offset of the partials topic; after each there is a checkpoint."""
     value = encode(Tick(1, T * 1_000, 1, {0: Progress(0, T * 1_000, True)}))
-    message = SimpleNamespace(partition=0, offset=offset, timestamp=float(T))
+    message = SimpleNamespace(partition=0, offset=offset)
     await detector.hear(SimpleNamespace(message=message, value=value, ack=lambda: None), table)
 
 

@@ -15,17 +15,23 @@ def partial(start: int, upto: int, at_s: int, **codes: Contribution) -> Partial:
 
 def events(second: int, count: int = 1) -> Contribution:
     """So many P1 events in one second."""
-    return Contribution(
-        {second: count},
-        [0, count, 0, 0],
-        first_ms=second * 1_000,
-        last_ms=second * 1_000,
-        minutes={second // 60: count},
-    )
+    return Contribution({second: count}, [0, count, 0, 0], first_ms=second * 1_000, last_ms=second * 1_000)
 
 
 def tick(at_s: int) -> Tick:
     return Tick(1, at_s * 1_000, 1, {0: Progress(0, at_s * 1_000, True)})
+
+
+def test_a_lone_event_from_the_future_moves_no_time() -> None:
+    """Its second is judged when it comes; nobody else's clock runs ahead because of it."""
+    pipeline = Pipeline(0, PolicyBook())
+    pipeline.feed(partial(0, 50, T, A=events(T + 200, 50)), 0)
+    assert pipeline.timeline.high_s == T
+    assert pipeline.codes["316-A"].judge.storm is None
+    alerts = []
+    for second in range(T + 1, T + 210):
+        alerts += pipeline.feed(tick(second), second - T).alerts
+    assert [round(alert.at.timestamp()) - T for alert in alerts] == [200]
 
 
 def test_a_storm_told_late_is_still_told_at_its_own_time() -> None:

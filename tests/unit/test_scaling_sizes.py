@@ -16,11 +16,10 @@ from fault316_streams.intake.border import BLOCK_BITS, CHUNK_BITS, CHUNK_MS
 from fault316_streams.intake.code_sum import FACET_CHARS_MAX, FACET_VALUES_MAX
 from fault316_streams.intake.combine import Chunk
 from fault316_streams.intake.messages import MESSAGE_BYTES_MAX, messages, partial_of
-from fault316_streams.intake.place import AHEAD_MS_MAX, JUDGED_MS_MAX, OLD_MS
+from fault316_streams.intake.place import AHEAD_MS_MAX, COARSE_S, FINE_MS, OLD_MS
 from fault316_streams.partial import (
     USERS_LG_K,
     USERS_MINUTES_MAX,
-    ClockOffset,
     Contribution,
     Partial,
     Sample,
@@ -46,9 +45,7 @@ def whole_chunk(codes: int) -> tuple[Chunk, dict[str, Contribution]]:
     chunk.add(
         [
             SimpleNamespace(
-                offset=n,
-                timestamp=T * 1_000 + n * CHUNK_MS // CHUNK,
-                value=event.at(stamp_of(T + n * CHUNK_MS / 1_000 / CHUNK)),
+                offset=n, timestamp=T * 1_000, value=event.at(stamp_of(T + n * CHUNK_MS / 1_000 / CHUNK))
             )
             for n, event in enumerate(Load(codes).events(CHUNK))
         ]
@@ -89,13 +86,11 @@ def test_how_large_a_statement_can_be() -> None:
     users = hll_sketch(USERS_LG_K, tgt_hll_type.HLL_4)
     for n in range(1_000):
         users.update(n)
-    # Each second that is judged, each minute of a day, and a block that goes on for as long as it likes.
-    seconds = (JUDGED_MS_MAX + CHUNK_MS) // 1_000 + BLOCK
-    minutes = (OLD_MS + AHEAD_MS_MAX + CHUNK_MS) // 60_000 + BLOCK
+    # Each second there may be on time, each ten seconds of a day, and a block that goes on for as long as it likes.
+    fine = (FINE_MS + AHEAD_MS_MAX + CHUNK_MS) // 1_000
+    seconds = fine + (OLD_MS - FINE_MS) // (1_000 * COARSE_S) + BLOCK
     largest = Contribution(
         seconds={T - n: COUNT_MAX for n in range(seconds)},
-        minutes={T // 60 - n: COUNT_MAX for n in range(minutes)},
-        clocks={service: ClockOffset(COUNT_MAX, 1e20) for service in facet},
         services=facet,
         hosts=facet,
         endpoints=facet,

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from fault316_schemas import Exemplar, Facets, FacetValue, Registry, ServiceClock, StormAlert, Transition
-from fault316_schemas.alert import CLOCKS_MAX, EXEMPLARS_MAX, FACET_VALUES_MAX
+from fault316_schemas import Exemplar, Facets, FacetValue, Registry, StormAlert, Transition
+from fault316_schemas.alert import EXEMPLARS_MAX, FACET_VALUES_MAX
 from fault316_streams.alert.summary import summarize
 from fault316_streams.detect import Verdict
 from fault316_streams.window import WindowState
@@ -53,7 +53,7 @@ def advance(
         state.storm_id = f"{code}@{_instant(verdict.at_s):%Y%m%dT%H%M%SZ}"
         state.started_s = verdict.started_s
         state.sequence = 0
-        state.before = window.total - window.panes.since(verdict.started_s)
+        state.before = window.total - _events_from(window, verdict.started_s)
     state.sequence += 1
     alert = _alert(state, verdict, window, code, registry)
     state.latest = alert.to_json()
@@ -101,7 +101,6 @@ def _alert(
             )
             for sample in window.recent.samples()[:EXEMPLARS_MAX]
         ],
-        clocks=_clocks(window.recent.clocks()),
         runbook=info.runbook,
         summary="-",
     )
@@ -122,16 +121,12 @@ def _events(state: AlertState, verdict: Verdict, window: WindowState) -> int:
     if verdict.started_s >= window.panes.cut_s:
         return window.panes.between(verdict.started_s, verdict.at_s + 1)
     # The seconds of its beginning are let go; what was known before it then is all there is to go by.
-    # In a backlog, a chunk tells of more than what is judged.
-    return max(0, window.total - state.before - window.panes.since(verdict.at_s + 1))
+    return max(0, window.total - state.before - _events_from(window, verdict.at_s + 1))
 
 
-def _clocks(clocks: dict[str, tuple[int, float]]) -> list[ServiceClock]:
-    named = sorted(((clock, service) for service, clock in clocks.items() if service != OTHER), reverse=True)
-    return [
-        ServiceClock(service=service, offset_s=round(offset_s, 1), events=events)
-        for (events, offset_s), service in named[:CLOCKS_MAX]
-    ]
+def _events_from(window: WindowState, second: int) -> int:
+    """All that are known: in a backlog, a chunk tells of more than what is judged."""
+    return window.panes.between(second, window.last_ms // 1_000 + 1)
 
 
 def _instant(second: int) -> datetime:

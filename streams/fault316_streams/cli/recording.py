@@ -104,17 +104,12 @@ class Plan:
     def _plausible(self, at: datetime) -> bool:
         return abs(at - self.first_at) <= SPAN_MAX
 
-    def value(self, recorded: Recorded, now: datetime) -> bytes:
-        """What to send `now`: the line as it is but for its times, also with fields that this version does not know.
-
-        It says when it is sent, so that workers judge what happened long ago at its own time, and not as what happens now.
-        """
-        times = {"sent_at": now.isoformat()}
-        if self.shifted:
-            times["occurred_at"] = self.placed(recorded.at).isoformat()
-        value = to_json(from_json(recorded.value) | times)
-        # One of the largest is sent as it is, rather than refused for what it did not have before.
-        return value if len(value) <= EVENT_BYTES_MAX or self.shifted else recorded.value
+    def value(self, recorded: Recorded) -> bytes:
+        """What to send: the line as it is but for its time, also with fields that this version does not know."""
+        if not self.shifted:
+            return recorded.value
+        moved = self.placed(recorded.at).isoformat()
+        return to_json(from_json(recorded.value) | {"occurred_at": moved})
 
 
 def read_lines(file: BinaryIO) -> Iterator[Recorded | BadLine]:

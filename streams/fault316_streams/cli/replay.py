@@ -176,7 +176,7 @@ async def _send(
                 if (wait_s := plan.due_s(line.at) - (loop.time() - began_s)) > 0:
                     await asyncio.sleep(wait_s)
                 async with asyncio.timeout(STALL_LIMIT_S):
-                    sending = await kafka.send(connection.topics.events, plan.value(line, datetime.now(UTC)))
+                    sending = await kafka.send(connection.topics.events, plan.value(line))
                 tally.handed += 1
                 sending.add_done_callback(lambda done, faults=line.count: tally.settle(done, faults))
                 if tally.handed % BAR_EVERY == 0 or wait_s > 0:

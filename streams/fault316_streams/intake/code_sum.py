@@ -4,7 +4,6 @@ The longest part of the hot path. Each facet is looked up by `in` first, because
 all are, is then counted without a call.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -13,7 +12,7 @@ from datasketches import hll_sketch, tgt_hll_type
 from fault316_streams.intake.combiner import Record
 from fault316_streams.intake.event import HotEvent, decode, sample
 from fault316_streams.intake.reject import Rejected, shown
-from fault316_streams.partial import SEVERITIES, USERS_LG_K, USERS_MINUTES_MAX, ClockOffset, Contribution
+from fault316_streams.partial import SEVERITIES, USERS_LG_K, USERS_MINUTES_MAX, Contribution
 
 FACET_VALUES_MAX: Final = 16
 """Distinct values of a facet that one code keeps in one chunk; alerts show 5."""
@@ -49,17 +48,13 @@ class CodeSum:
         """The one of the last event that had a user; its users are in `_sketch`, unless only later ones are kept."""
         self._sketch: hll_sketch | None = None
 
-    def add(self, event: HotEvent, ms: int, minute: int | None, second: int | None) -> None:
-        """Count an event that is shown at `ms`, epoch ms, in an epoch minute, or in none, and is judged in an epoch
-        second, or in none."""
+    def add(self, event: HotEvent, ms: int, second: int | None) -> None:
+        """Count an event that has its place at `ms`, epoch ms, and in an epoch second, or in none."""
         said, count = self.said, event.count
         self.fresh += count
         if second is not None:
             seconds = said.seconds
             seconds[second] = seconds.get(second, 0) + count
-        if minute is not None:
-            minutes = said.minutes
-            minutes[minute] = minutes.get(minute, 0) + count
         if ms > said.last_ms:
             said.last_ms = ms
         if ms < said.first_ms or not said.first_ms:
@@ -92,21 +87,11 @@ class CodeSum:
                 _tally(facet, value, count)
 
         if (user := event.user_id) is not None:
-            minute = (ms // 1_000 if second is None else second) // 60
+            minute = ms // 60_000
             if minute != self._minute:
                 self._turn_to(minute)
             if self._sketch is not None:
                 self._sketch.update(user)
-
-    def note_clock(self, event: HotEvent, ahead_ms: int) -> None:
-        """The event's clock is off by so much; ahead is positive."""
-        clocks = self.said.clocks
-        service = _name_in(clocks, event.service)
-        clock = clocks.get(service)
-        if clock is None:
-            clock = clocks[service] = ClockOffset()
-        clock.events += event.count
-        clock.total_s += event.count * ahead_ms / 1_000
 
     def complete(self) -> None:
         """Make ready for a snapshot what is too dear to do for each event."""
@@ -152,13 +137,7 @@ def _facet_value(value: str) -> str:
 
 def _tally(facet: dict[str, int], value: str, count: int) -> None:
     """Count a value that may not be in the facet under its own name."""
-    name = _name_in(facet, value)
-    facet[name] = facet.get(name, 0) + count
-
-
-def _name_in(facet: Mapping[str, object], value: str) -> str:
-    """The name under which a value counts."""
-    if len(facet) - (OTHER_VALUE in facet) < FACET_VALUES_MAX:
-        return _facet_value(value)
     # What is beyond the limit is not shown, so it needs no scrubbing: endpoints with ids in them stay cheap.
-    return value if value in facet else OTHER_VALUE
+    full = len(facet) - (OTHER_VALUE in facet) >= FACET_VALUES_MAX
+    name = OTHER_VALUE if full else _facet_value(value)
+    facet[name] = facet.get(name, 0) + count

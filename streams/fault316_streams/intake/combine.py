@@ -8,15 +8,12 @@ from fault316_schemas import Registry
 from fault316_streams.intake.code_sum import SEVERITY_INDEX, CodeSum
 from fault316_streams.intake.combiner import Combiner, Record
 from fault316_streams.intake.event import judged, read
-from fault316_streams.intake.place import ON_TIME, Timing, place
+from fault316_streams.intake.place import ON_TIME, Timing, place, second_of
 from fault316_streams.intake.reject import Rejected
 from fault316_streams.partial import Contribution
 
 CODES_PER_CHUNK_MAX: Final = 4_096
 """Distinct codes that one chunk keeps apart: more is a producer that puts ids into codes."""
-
-CLOCK_OFF_MS: Final = 10_000
-"""A service whose events are stamped further off is named in an alert. Clients batch for seconds."""
 
 OTHER_CODE: Final = "316-OTHER"
 """Counts the codes beyond the limit."""
@@ -59,15 +56,12 @@ class Chunk(Combiner):
                     rejected.append((record, judgement))
                     continue
                 event, known = judgement, self._sum_of(judgement.code)
-            ms, timing, judged_ms, ahead_ms = place(event.occurred_at, record.timestamp, event.sent_at)
-            second = None if judged_ms is None else judged_ms // 1_000
+            ms, timing = place(event.occurred_at, record.timestamp)
             if timing is ON_TIME:
-                known.add(event, ms, ms // 60_000, second)
+                known.add(event, ms, ms // 1_000)
             else:
                 self._tally(known.said, timing, event.count)
-                known.add(event, ms, None if timing is Timing.OLD else ms // 60_000, second)
-            if not -CLOCK_OFF_MS <= ahead_ms <= CLOCK_OFF_MS:
-                known.note_clock(event, ahead_ms)
+                known.add(event, ms, second_of(ms, record.timestamp, timing))
             known.newest = record
         self.size += size
         self.upto = records[-1].offset + 1

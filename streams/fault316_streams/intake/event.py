@@ -21,7 +21,7 @@ from fault316_schemas.event import (
     ID_CHARS_MAX,
     NAME_CHARS_MAX,
 )
-from fault316_streams.intake.explain import DEPTH_MAX, explain, is_instant
+from fault316_streams.intake.explain import DEPTH_MAX, explain
 from fault316_streams.intake.reject import Rejected, shown
 from fault316_streams.partial import Sample
 
@@ -59,13 +59,6 @@ class HotEvent(msgspec.Struct, gc=False):
     endpoint: Name | None = None
     user_id: Name | None = None
     exception: HotException | None = None
-    sent_at: Annotated[datetime, Meta(tz=True)] | None = None
-
-
-class _MissentEvent(HotEvent, gc=False):
-    """One whose `sent_at` is no timestamp. A fault is a fault without it."""
-
-    sent_at: Any = None
 
 
 class _SampleFields(msgspec.Struct, gc=False):
@@ -77,7 +70,6 @@ class _SampleFields(msgspec.Struct, gc=False):
 
 
 _decode_event = msgspec.json.Decoder(HotEvent).decode
-_decode_missent = msgspec.json.Decoder(_MissentEvent).decode
 _decode_sample = msgspec.json.Decoder(_SampleFields).decode
 _code = re.compile(CODE_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
 
@@ -99,20 +91,8 @@ def read(value: bytes | None) -> HotEvent | None:
         try:
             return _decode_event(value)
         except (msgspec.MsgspecError, RecursionError):
-            return _read_missent(value) if b'"sent_at"' in value else None
+            return None
     return None
-
-
-def _read_missent(value: bytes) -> HotEvent | None:
-    try:
-        event = _decode_missent(value)
-    except (msgspec.MsgspecError, RecursionError):
-        return None
-    # What the contract takes all the same, in a spelling that only it reads, is left to it.
-    if is_instant(event.sent_at):
-        return None
-    event.sent_at = None
-    return event
 
 
 def judged(event: HotEvent | None, value: bytes | None) -> HotEvent | Rejected:
@@ -169,5 +149,4 @@ def _explained(value: bytes | None) -> HotEvent | Rejected:
         endpoint=event.endpoint,
         user_id=event.user_id,
         exception=HotException(event.exception.type) if event.exception else None,
-        sent_at=event.sent_at,
     )

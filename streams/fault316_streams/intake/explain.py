@@ -6,12 +6,12 @@ model, restricted to the counted fields, so that there is one definition of what
 
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from fault316_schemas import FaultEvent
 from fault316_schemas.dead_letter import ERROR_CHARS_MAX
-from fault316_schemas.event import EVENT_BYTES_MAX, Instant
+from fault316_schemas.event import EVENT_BYTES_MAX
 from fault316_streams.intake.reject import Reason, Rejected, one_line
 
 DEPTH_MAX: Final = 200
@@ -20,9 +20,7 @@ DEPTH_MAX: Final = 200
 COUNTED: Final = (
     "id", "code", "service", "occurred_at", "severity", "count", "host", "endpoint", "user_id", "exception",
 )  # fmt: skip
-"""The fields that counting needs; of `exception` only its type. And `sent_at`, if it is right."""
-
-_instant: TypeAdapter[Any] = TypeAdapter(Instant)
+"""The fields that counting needs; of `exception` only its type."""
 
 _REASON_OF_FIELD = {
     "code": Reason.WRONG_CODE,
@@ -51,15 +49,6 @@ def explain(value: bytes | None) -> FaultEvent | Rejected:
     return _validated(parsed)
 
 
-def is_instant(value: object) -> bool:
-    """Whether it is a timestamp by the contract."""
-    try:
-        _instant.validate_python(value)
-    except ValidationError:
-        return False
-    return True
-
-
 def _not_json(value: bytes, error: str) -> Rejected:
     """Tell apart the ways of not being JSON."""
     if "recursion limit" in error:
@@ -79,8 +68,6 @@ def _validated(parsed: Any) -> FaultEvent | Rejected:
     counted = {name: parsed[name] for name in COUNTED if name in parsed}
     if isinstance(exception := counted.get("exception"), dict):
         counted["exception"] = {name: exception[name] for name in ("type",) if name in exception}
-    if is_instant(sent_at := parsed.get("sent_at")):
-        counted["sent_at"] = sent_at
     try:
         return FaultEvent.model_validate(counted)
     except ValidationError as error:

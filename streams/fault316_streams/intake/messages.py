@@ -9,8 +9,8 @@ from fault316_streams.intake.combiner import Combiner
 from fault316_streams.partial import FORMAT_VERSION, Bundle, Contribution, Partial, encode, partition_of
 
 MESSAGE_BYTES_MAX: Final = 512 * 1024
-"""Half of what a broker takes by default. One code of one chunk stays below, at 0.22 MB: 45 KB of facets and clocks,
-10,500 seconds and minutes of 10 bytes, 64 minutes' users of 1 KB, one sample of 4 KB."""
+"""Half of what a broker takes by default. One code of one chunk stays below, at 0.25 MB: 34 KB of facets, 14,000
+seconds of 10 bytes (see `place.second_of`), 64 minutes' users of 1 KB, one sample of 4 KB."""
 
 BUNDLE_MAX: Final = 100
 """Single records in a message: one takes at most 4 facets and a sample, 5 KB."""
@@ -24,7 +24,7 @@ class Message(NamedTuple):
 
 
 def partial_of(
-    chunk: Combiner, partition: int, codes: dict[str, Contribution], broker_ms: int, caught_up: bool
+    chunk: Combiner, partition: int, codes: dict[str, Contribution], wall_ms: int, caught_up: bool
 ) -> Partial:
     """What a chunk of source partition `partition` says of `codes`, its snapshot; the rest is as in `Partial`."""
     return Partial(
@@ -33,7 +33,7 @@ def partial_of(
         start=chunk.start,
         upto=chunk.upto,
         log_ms=chunk.log_ms,
-        broker_ms=broker_ms,
+        wall_ms=wall_ms,
         caught_up=caught_up,
         codes=codes,
     )

@@ -58,8 +58,8 @@ class Source:
         self.log_ms = 0
         """Broker's time of the newest record read, epoch ms; 0 before the first."""
         self.said = Progress(start, 0, False)
-        """What has been published and acknowledged, and at which time of the intake's (monotonic) clock."""
-        self.said_ms: int | None = None
+        """What has been published and acknowledged, and at which time of the intake's clock."""
+        self.said_ms = 0
         self.committed = start
         """Where this or another intake resumes."""
         self.resume_at = start

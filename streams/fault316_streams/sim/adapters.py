@@ -10,7 +10,7 @@ from typing import Any, Final
 from fault316_streams import code_table, detector, pipeline
 from fault316_streams.detect import PolicyBook, StormPolicy
 from fault316_streams.intake import border, combine, source
-from fault316_streams.intake.service import dead_letters, flush, log_end, publisher, reader, session
+from fault316_streams.intake.service import dead_letters, flush, publisher, reader, session
 from fault316_streams.metrics import Metrics
 from fault316_streams.pipeline import Pipeline
 from fault316_streams.settings import WorkerSettings
@@ -85,11 +85,11 @@ def installed(scenario: Scenario, kafka: Kafka) -> Iterator[None]:
     """Replace what the code under test would reach the world by; put it back in the end."""
     writers = count()
     replacements = [
-        *((module, "time", Clock) for module in (flush, log_end, session, detector, code_table, writer)),
+        *((module, "time", Clock) for module in (flush, session, detector, code_table, writer)),
         # Storms last seconds here, so what may pass for "caught up" is scaled down with them.
-        (log_end, "POLL_AGE_MS_MAX", 1_500),
-        (log_end, "RECENT_MS", 500),
-        *((module, "PAUSE_MS_MIN", 3_000) for module in (flush, log_end)),
+        (flush, "POLL_AGE_MS_MAX", 1_500),
+        (flush, "RECENT_MS", 500),
+        (flush, "PAUSE_MS_MIN", 3_000),
         (flush, "HOT_CODES_MAX", scenario.hot_codes),
         # Three and a bit session timeouts, as in production.
         (publisher, "ACK_LIMIT_S", 10.0),

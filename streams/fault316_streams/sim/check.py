@@ -185,9 +185,9 @@ def _view(world: World, owned: dict[int, Pipeline]) -> Iterator[str]:
                 yield f"the view shows {told} of {state.code}, counted are {true}"
             series = shown.series
             if world.scenario.forgets:  # the view keeps for a while what the code was before
-                series = {minute: series.get(minute, 0) for minute in window.series}
-            if series != window.series:
-                yield f"the view shows {shown.series} of {state.code}, counted are {window.series}"
+                series = {minute: series.get(minute, 0) for minute in window.panes.minutes}
+            if series != window.panes.minutes:
+                yield f"the view shows {shown.series} of {state.code}, counted are {window.panes.minutes}"
             if state.alerts.storm_id:
                 active.add(state.alerts.storm_id)
     if set(view.storms) != active:

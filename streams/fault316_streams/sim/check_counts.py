@@ -149,7 +149,7 @@ def _told(states: list[CodeState]) -> Summary:
     windows = [state.window for state in states]
     return {
         "seconds": dict(sum((Counter(w.panes.seconds) for w in windows), Counter())),
-        "minutes": dict(sum((Counter(w.series) for w in windows), Counter())),
+        "minutes": dict(sum((Counter(w.panes.minutes) for w in windows), Counter())),
         "severity": [sum(w.severity[i] for w in windows) for i in range(4)],
         "late": sum(w.late for w in windows),
         "skewed": sum(w.skewed for w in windows),

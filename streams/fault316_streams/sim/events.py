@@ -29,7 +29,6 @@ class Event:
     severity: str | None = None
     count: int = 1
     occurred_ms: int = 0
-    sent_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ FETCH_WAIT_S: Final = 0.5
 class _Message:
     partition: int
     offset: int
-    timestamp: float
 
 
 @dataclass(slots=True)
@@ -176,9 +175,7 @@ class SimFaust:
                 if generation != self._generation:
                     return
                 self.positions[partition] = record.offset + 1
-                event = _Event(
-                    _Message(partition, record.offset, record.timestamp / 1_000), record.value, self
-                )
+                event = _Event(_Message(partition, record.offset), record.value, self)
                 await self.detector.hear(event, self.table)
         if not any(fetched.values()):
             await asyncio.sleep(FETCH_WAIT_S)

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple, Protocol
 
 from aiokafka.errors import CommitFailedError
 
-from fault316_streams.intake.service.publisher import LOG_APPEND_TIME
 from fault316_streams.sim.network import EPOCH_MS, Host, Server
 
 REBALANCE_S: Final = 0.3
@@ -22,7 +21,6 @@ class Record(NamedTuple):
     timestamp: int
     value: bytes | None
     key: bytes | None = None
-    timestamp_type: int = LOG_APPEND_TIME
 
 
 class Log:

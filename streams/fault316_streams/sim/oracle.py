@@ -29,7 +29,6 @@ class Counts:
     """What the log says of one code, or of several together."""
 
     seconds: Counter[int] = field(default_factory=Counter)
-    """By the time of judgement."""
     minutes: Counter[int] = field(default_factory=Counter)
     severity: Counter[str] = field(default_factory=Counter)
     late: int = 0
@@ -49,26 +48,18 @@ class Counts:
     def _add(self, seen: Seen) -> None:
         event = seen.event
         at_ms, behind_ms = event.occurred_ms, seen.broker_ms - event.occurred_ms
-        waited_ms, off_ms = 0, 0
-        if event.sent_ms is not None:
-            waited_ms, off_ms = event.sent_ms - event.occurred_ms, event.sent_ms - seen.broker_ms
-            if not -300_000 <= waited_ms <= 30 * DAY_MS:
-                waited_ms, off_ms, behind_ms = 0, 0, 31 * DAY_MS
-        wrong = behind_ms > 30 * DAY_MS or behind_ms < -300_000 or abs(off_ms) > 60_000
-        if wrong:
-            at_ms = seen.broker_ms - max(0, waited_ms)
         self.severity[event.severity or _registry.get(seen.name).severity] += event.count
+        if behind_ms > 30 * DAY_MS or behind_ms < -300_000:
+            at_ms = seen.broker_ms
+            self.skewed += event.count
+        elif behind_ms > 60_000:
+            self.late += event.count
         if seen.broker_ms - at_ms > DAY_MS:
             self.old += event.count
-            self.late += event.count
         else:
+            coarse = behind_ms > 900_000 and at_ms == event.occurred_ms
+            self.seconds[at_ms // 10_000 * 10 if coarse else at_ms // 1_000] += event.count
             self.minutes[at_ms // 60_000] += event.count
-            if wrong:
-                self.skewed += event.count
-            elif behind_ms > 60_000:
-                self.late += event.count
-        if waited_ms <= 900_000:
-            self.seconds[(seen.broker_ms - max(0, waited_ms)) // 1_000] += event.count
         self.first_ms = min(self.first_ms or at_ms, at_ms)
         self.last_ms = max(self.last_ms, at_ms)
 

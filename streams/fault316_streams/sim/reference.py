@@ -64,12 +64,11 @@ def reference(
             sources[p].take(records[begin : read[p]])
             for partition, partial in _said(sources[p], told_ms, scenario.partials):
                 offset += 1
-                alerts += pipelines[partition].feed(partial, offset, wall_ms).alerts
+                alerts += pipelines[partition].feed(partial, offset).alerts
         progress = {s.partition: Progress(s.upto, s.log_ms, True) for s in sources}
         for pipeline in pipelines:
             offset += 1
-            tick = Tick(FORMAT_VERSION, told_ms, len(logs), progress)
-            alerts += pipeline.feed(tick, offset, wall_ms).alerts
+            alerts += pipeline.feed(Tick(FORMAT_VERSION, told_ms, len(logs), progress), offset).alerts
     return storms_of(alerts)
 
 

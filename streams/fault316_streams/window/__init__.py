@@ -1,7 +1,6 @@
 """Partials → panes → rates. Pure: time is an argument."""
 
 from fault316_streams.window.counts import Counts
-from fault316_streams.window.lateness import Lateness
 from fault316_streams.window.merge import (
     COUNTED,
     Merged,
@@ -20,7 +19,6 @@ __all__ = [
     "COUNTED",
     "WINDOWS",
     "Counts",
-    "Lateness",
     "Merged",
     "Open",
     "Outcome",

@@ -44,11 +44,6 @@ class Counts(Mapping[int, int]):
             begin += BLOCK - first
         return total
 
-    @property
-    def end(self) -> int:
-        """A place behind all that have a count."""
-        return (max(self._blocks, default=-1) + 1) * BLOCK
-
     def forget_before(self, at: int) -> None:
         """Let go of all that is earlier."""
         edge, places = divmod(at, BLOCK)

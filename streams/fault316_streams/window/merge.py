@@ -14,13 +14,10 @@ an intake goes on inside of a chunk that retention has eaten into. It is refused
 """
 
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
 from fault316_streams.partial import Contribution, Partial
-from fault316_streams.window.counts import Counts
-from fault316_streams.window.lateness import Lateness
 from fault316_streams.window.panes import Panes
 from fault316_streams.window.recent import Recent
 
@@ -38,10 +35,6 @@ COUNTED = frozenset({Outcome.GREW, Outcome.NEXT})
 """The outcomes that change counts."""
 
 
-SERIES_MINUTES: Final = 24 * 60
-"""Minutes of a code's series that are kept."""
-
-
 class Open(msgspec.Struct, array_like=True):
     """The range of one source partition that may still grow."""
 
@@ -56,7 +49,6 @@ class WindowState(msgspec.Struct, array_like=True):
     open: dict[int, Open] = {}
     """By source partition."""
     panes: Panes = msgspec.field(default_factory=Panes)
-    """By the time of judgement."""
     recent: Recent = msgspec.field(default_factory=Recent)
     severity: list[int] = msgspec.field(default_factory=lambda: [0, 0, 0, 0])
     late: int = 0
@@ -64,32 +56,18 @@ class WindowState(msgspec.Struct, array_like=True):
     old: int = 0
     first_ms: int = 0
     last_ms: int = 0
-    series: Counts = msgspec.field(default_factory=Counts)
-    """Epoch minute by the events' own time → events."""
-    lateness: Lateness = msgspec.field(default_factory=Lateness)
 
     @property
     def total(self) -> int:
         """All events of this code."""
         return sum(self.severity)
 
-    def let_go(self, low_s: int, high_s: int) -> None:
-        """Forget what nothing looks at any more, once all partitions have passed `low_s`."""
-        self.panes.let_go(low_s, high_s)
-        self.series.forget_before(self.first_minute)
-
-    @property
-    def first_minute(self) -> int:
-        """Where the series begins."""
-        return self.panes.cut_s // 60 - SERIES_MINUTES
-
 
 class Merged(msgspec.Struct, frozen=True):
-    """What came of one statement: its outcome, the epoch seconds and the minutes of the series that grew, in order."""
+    """What came of one statement: its outcome and the epoch seconds whose counts grew, in order."""
 
     outcome: Outcome
     touched: list[int]
-    minutes: list[int]
 
 
 def merge(state: WindowState, partial: Partial, said: Contribution) -> Merged:
@@ -113,7 +91,7 @@ def merge_overflow(
     by_code = ranges.setdefault(partial.partition, {})
     newest = max((known.start for known in by_code.values()), default=0)
     if partial.start < newest:
-        return Merged(Outcome.ALREADY_KNOWN, [], [])
+        return Merged(Outcome.ALREADY_KNOWN, [])
     if partial.start > newest:
         for over in [name for name, known in by_code.items() if known.upto <= partial.start]:
             del by_code[over]
@@ -140,7 +118,7 @@ def handed_over(ranges: dict[int, dict[str, Open]], code: str) -> dict[int, Open
 def _take_in(state: WindowState, known: Open | None, partial: Partial, said: Contribution) -> Merged:
     outcome = _outcome(known, partial)
     if outcome not in COUNTED:
-        return Merged(outcome, [], [])
+        return Merged(outcome, [])
     before = known.said if known is not None and outcome is Outcome.GREW else None
     for i in range(4):
         state.severity[i] += said.severity[i] - (before.severity[i] if before else 0)
@@ -151,14 +129,7 @@ def _take_in(state: WindowState, known: Open | None, partial: Partial, said: Con
         state.first_ms = min(state.first_ms or said.first_ms, said.first_ms)
         state.last_ms = max(state.last_ms, said.last_ms)
     state.recent.add(said, before)
-    seconds = _grown(said.seconds, before.seconds if before else {})
-    for second, more in seconds.items():
-        state.panes.add(second, more)
-    minutes = _grown(said.minutes, before.minutes if before else {})
-    for minute, more in minutes.items():
-        if minute >= state.first_minute:
-            state.series.add(minute, more)
-    return Merged(outcome, sorted(seconds), sorted(minutes))
+    return Merged(outcome, _count_seconds(state.panes, said, before))
 
 
 def _outcome(known: Open | None, partial: Partial) -> Outcome:
@@ -169,6 +140,13 @@ def _outcome(known: Open | None, partial: Partial) -> Outcome:
     return Outcome.GREW if partial.start == known.start else Outcome.OVERLAP
 
 
-def _grown(counts: dict[int, int], before: dict[int, int]) -> dict[int, int]:
-    """How much more there is. What another release said before may be in another place, so there may be less."""
-    return {at: more for at, events in counts.items() if (more := events - before.get(at, 0)) > 0}
+def _count_seconds(panes: Panes, said: Contribution, before: Contribution | None) -> list[int]:
+    counted = before.seconds if before else {}
+    touched = []
+    for second, events in said.seconds.items():
+        more = events - counted.get(second, 0)
+        if more:
+            panes.add(second, more)
+            touched.append(second)
+    touched.sort()
+    return touched

@@ -1,8 +1,8 @@
-"""Counts by the time of judgement: 1-second panes for 15 minutes, 1-minute panes for an hour.
+"""Counts by the event's own time: 1-second panes for 15 minutes, 1-minute panes for 24 hours.
 
-Panes stay open as long as they exist, so an event that comes late lands in the pane of its own second; there is
-no watermark behind which it would be dropped. Every event that is judged is in a minute pane; the second panes are the
-fine end of the same counts.
+Panes stay open as long as they exist, so an event that comes late lands in the pane of its own time; there is
+no watermark behind which it would be dropped. Every event is in a minute pane; the second panes are the fine
+end of the same counts.
 """
 
 from typing import Final
@@ -12,8 +12,7 @@ import msgspec
 from fault316_streams.window.counts import Counts
 
 SECONDS_KEPT_S: Final = 15 * 60
-MINUTES_KEPT: Final = 60
-"""Before the seconds: what the rate of the last hour begins with."""
+MINUTES_KEPT: Final = 24 * 60
 SPREAD_MAX_S: Final = 60 * 60
 """How far the source partitions may be apart before the slowest one's seconds are let go: at most
 3,600 + 900 second panes a code, whatever a backlog looks like."""
@@ -71,10 +70,6 @@ class Panes(msgspec.Struct, array_like=True):
     def between(self, begin_s: int, end_s: int) -> int:
         """Events in the seconds `[begin_s, end_s)`."""
         return self.count(end_s - 1, end_s - begin_s) if end_s > begin_s else 0
-
-    def since(self, begin_s: int) -> int:
-        """All events from second `begin_s` on."""
-        return self.between(begin_s, max(self.seconds.end, self.minutes.end * 60))
 
     def seconds_from(self, begin_s: int, end_s: int) -> list[int]:
         """The non-empty seconds in `[begin_s, end_s)`, in order."""

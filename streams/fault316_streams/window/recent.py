@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from datasketches import hll_sketch, hll_union
 
-from fault316_streams.partial import USERS_LG_K, USERS_MINUTES_MAX, ClockOffset, Contribution, Sample
+from fault316_streams.partial import USERS_LG_K, USERS_MINUTES_MAX, Contribution, Sample
 
 VALUES_MAX: Final = 64
 """Distinct values kept of a facet in one generation; the others are counted under OTHER. 4 facets of 64
@@ -33,8 +33,6 @@ class Generation(msgspec.Struct, array_like=True):
     endpoints: dict[str, int] = {}
     exception_types: dict[str, int] = {}
     samples: list[Sample] = []
-    clocks: dict[str, ClockOffset] = {}
-    """Service → its events that are stamped off."""
 
     def add(self, new: Contribution, known: Contribution | None) -> None:
         """Count what `new` says beyond `known`, an earlier statement about the same range."""
@@ -43,19 +41,9 @@ class Generation(msgspec.Struct, array_like=True):
         for facet in FACETS:
             before = getattr(known, facet) if known else {}
             _add_values(getattr(self, facet), getattr(new, facet), before)
-        for service, clock in new.clocks.items():
-            self._add_clock(service, clock, known.clocks.get(service) if known else None)
         ids = {sample.id for sample in self.samples}
         fresh = [sample for sample in new.samples if sample.id not in ids]
         self.samples = (fresh + self.samples)[:SAMPLES_MAX]
-
-    def _add_clock(self, service: str, new: ClockOffset, known: ClockOffset | None) -> None:
-        more = new.events - (known.events if known else 0)
-        if more > 0:
-            name = service if service in self.clocks or len(self.clocks) < VALUES_MAX else OTHER
-            clock = self.clocks.setdefault(name, ClockOffset())
-            clock.events += more
-            clock.total_s += new.total_s - (known.total_s if known else 0.0)
 
 
 class Recent(msgspec.Struct, array_like=True):
@@ -113,15 +101,6 @@ class Recent(msgspec.Struct, array_like=True):
         for value, events in getattr(self.present, name).items():
             values[value] = values.get(value, 0) + events
         return values
-
-    def clocks(self) -> dict[str, tuple[int, float]]:
-        """Service → its events that are stamped off, and by how many seconds on average; ahead is positive."""
-        clocks: dict[str, tuple[int, float]] = {}
-        for generation in (self.last, self.present):
-            for service, clock in generation.clocks.items():
-                events, total_s = clocks.get(service, (0, 0.0))
-                clocks[service] = events + clock.events, total_s + clock.total_s
-        return {service: (events, total_s / events) for service, (events, total_s) in clocks.items()}
 
     def users(self, since_s: int) -> int:
         """Distinct users since that minute, estimated."""

@@ -1,6 +1,6 @@
-"""Which time it is for the judge: the broker's. It comes in messages, never from a clock.
+"""Which time it is for the judge. It comes in messages, never from a clock.
 
-A source partition's time is the broker's time now while an intake has caught up with it, and that of the newest
+A source partition's time is the intake's wall time while it has caught up, and the broker's time of the newest
 record read while it has not. So a storm that goes quiet ends, and a backlog is judged as if it were read live.
 
 Two times follow. `high_s`, the furthest partition: counts only grow, so a storm may open on what is known.
@@ -35,36 +35,27 @@ class Timeline:
     def __init__(self) -> None:
         self._sources: dict[int, _Source] = {}
         self._partitions = 0
-        self._now_ms = 0
+        self._wall_ms = 0
         self._spoken_ms = 0
         """For how long somebody has been reporting."""
         self.high_s = 0
         self.low_s = 0
         """0 until every partition has been heard of, or the silence limit has run out."""
 
-    def hear(self, message: Partial | Tick, broker_ms: int | None = None) -> None:
-        """Move on by what a message says of its source partitions.
-
-        `broker_ms`: when it came to the broker; by default at the time that it says itself.
-        """
-        if broker_ms is None:
-            broker_ms = message.broker_ms
-        pause_ms = broker_ms - (self._now_ms or broker_ms)
+    def hear(self, message: Partial | Tick) -> None:
+        """Move on by what a message says of its source partitions."""
+        pause_ms = message.wall_ms - (self._wall_ms or message.wall_ms)
         self._spoken_ms += min(max(0, pause_ms), PAUSE_MS_MAX)
-        self._now_ms = max(self._now_ms, broker_ms)
-        # An intake's notion of the broker's time is at most that time; if it is not, its word moves nothing.
-        now_ms = min(message.broker_ms, broker_ms)
+        self._wall_ms = max(self._wall_ms, message.wall_ms)
         if isinstance(message, Tick):
             self._partitions = message.partitions
             for partition, progress in message.progress.items():
-                time_ms = max(now_ms, progress.log_ms) if progress.caught_up else progress.log_ms
+                time_ms = message.wall_ms if progress.caught_up else progress.log_ms
                 source = self._reach(partition, time_ms)
                 source.time_ms = max(source.time_ms, time_ms)
             self._lower()
         else:
-            self._reach(
-                message.partition, max(now_ms, message.log_ms) if message.caught_up else message.log_ms
-            )
+            self._reach(message.partition, message.wall_ms if message.caught_up else message.log_ms)
 
     def _reach(self, partition: int, time_ms: int) -> _Source:
         source = self._sources.setdefault(partition, _Source(0, 0))

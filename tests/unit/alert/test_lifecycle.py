@@ -2,10 +2,8 @@
 
 import re
 
-import pytest
-
-from fault316_schemas import ServiceClock, StormAlert
-from fault316_streams.partial import ClockOffset, Contribution, Partial, Sample
+from fault316_schemas import StormAlert
+from fault316_streams.partial import Contribution, Partial, Sample
 from fault316_streams.state import decode_state, encode_state
 from story import CODE, Story, T
 
@@ -82,30 +80,10 @@ def test_a_storm_that_is_heard_of_together_with_an_earlier_one_says_whom_it_hits
     story.alerts += story.pipeline.feed(
         Partial(1, 0, story.upto, story.upto + 360, now_ms, now_ms, True, {CODE: said}), 9_999
     ).alerts
-    story.at(0, 60)  # more of what is that late may come
-    assert [alert.transition for alert in story.alerts[:3]] == ["opened", "resolved", "opened"]
-    last = story.alerts[2]
+    story.at(0, 1)
+    assert [alert.transition for alert in story.alerts] == ["opened", "resolved", "opened"]
+    last = story.alerts[-1]
     assert (last.severity, [each.value for each in last.facets.services]) == ("P0", ["checkout"])
-
-
-@pytest.mark.parametrize(
-    ("events", "offset_s", "words"),
-    [
-        (300, -8 * 3_600.0, "; stamped 8.0 h behind by shop (a wrong clock, or a backlog)."),
-        (300, 120.0, "; stamped 2 min ahead by shop (a wrong clock)."),
-        (300, -50 * 365 * 86_400.0, "; stamped 18,250 days behind by shop (a wrong clock, or a backlog)."),
-        (30, -20.0, "; stamped 20 s behind by shop (a wrong clock, or a backlog)."),
-        (3, -8 * 3_600.0, "/s."),
-    ],
-)
-def test_an_alert_says_whose_clock_is_wrong_and_by_how_much(events: int, offset_s: float, words: str) -> None:
-    """In the sentence where it is a real share; among the fields always."""
-    story = Story().at(1, 60)
-    clocks = {"shop": ClockOffset(events, events * offset_s)}
-    story.state.window.recent.add(Contribution(clocks=clocks), None)
-    (opened,) = story.at(300, 1).alerts
-    assert opened.clocks == [ServiceClock(service="shop", offset_s=offset_s, events=events)]
-    assert opened.summary.endswith(words)
 
 
 def test_the_end_says_how_long_and_how_many() -> None:

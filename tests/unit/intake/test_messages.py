@@ -6,7 +6,7 @@ from fault316_streams.partial import FORMAT_VERSION, Bundle, Contribution, Parti
 
 def said(codes: dict[str, Contribution]) -> Partial:
     """What an intake says of one range."""
-    return Partial(FORMAT_VERSION, 3, 4_096, 5_000, log_ms=7, broker_ms=8, caught_up=True, codes=codes)
+    return Partial(FORMAT_VERSION, 3, 4_096, 5_000, log_ms=7, wall_ms=8, caught_up=True, codes=codes)
 
 
 def read(value: bytes) -> Partial:
@@ -24,7 +24,7 @@ def test_each_code_goes_to_its_own_partition_with_the_same_statement() -> None:
     for partition, value in sent:
         partial = read(value)
         assert (partial.partition, partial.start, partial.upto) == (3, 4_096, 5_000)
-        assert (partial.log_ms, partial.broker_ms, partial.caught_up) == (7, 8, True)
+        assert (partial.log_ms, partial.wall_ms, partial.caught_up) == (7, 8, True)
         assert {partition_of(code, 4) for code in partial.codes} == {partition}
         told |= partial.codes
     assert told == codes

@@ -4,7 +4,6 @@ stage: sessions, one after the other, for as long as the worker runs ·
 session: one membership in the consumer group ·
 reader: fetches, and counts into the sources ·
 flush: publishes, commits and ticks, in the order that exactness rests on ·
-log_end: when it is, and whether all is read then ·
 publisher, dead_letters: the two producers ·
 status: what is told about all this ·
 closing: clients closed also while Kafka is away.

@@ -12,9 +12,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from fault316_streams.intake.combiner import Combiner
 from fault316_streams.intake.messages import BUNDLE_MAX, Message, bundles, messages, partial_of
 from fault316_streams.intake.service.dead_letters import DeadLetters
-from fault316_streams.intake.service.log_end import PAUSE_MS_MIN, LogEnd, Now, monotonic_ms
 from fault316_streams.intake.service.publisher import ACK_LIMIT_S, Publisher
-from fault316_streams.intake.service.status import IntakeState
+from fault316_streams.intake.service.status import IntakeState, PartitionStatus
 from fault316_streams.intake.source import Source
 from fault316_streams.intake.stats import IntakeStats
 from fault316_streams.partial import FORMAT_VERSION, Progress, Tick, partition_of
@@ -31,6 +30,19 @@ for that, but no longer than this: a backlog would be said many times over."""
 
 CODES_AT_ONCE: Final = 64
 """Codes told before other tasks have their turn: some 1.5 ms, and all source partitions are told side by side."""
+
+RECENT_MS: Final = 2_000
+"""Records this new mean that reading keeps up, even though under load it is never quite at the end."""
+
+POLL_AGE_MS_MAX: Final = 5_000
+"""An older answer of the broker does not tell where the log ends; an idle partition is asked twice a second."""
+
+PAUSE_MS_MIN: Final = 6_000
+"""No flush for longer than this, and the process was stopped: an interval is at most 5 s. The broker's answer that
+lay in the socket meanwhile tells of the log before, however new it looks."""
+
+DOUBT_MS: Final = 2_000
+"""How long after a pause such an answer is not believed. The next one takes a fraction of that."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +69,8 @@ class Flusher:
         self._stats = stats
         self._state = state
         self._tick_due = time.monotonic()
-        self._log_end = LogEnd(consumer)
-        self._clock = state.clock
+        self._flushed_ms = 0
+        self._doubt_until_ms = 0
 
     async def flush(
         self, sources: Mapping[TopicPartition, Source], source_partitions: int, full: bool
@@ -69,14 +81,15 @@ class Flusher:
             ExceptionGroup: of KafkaError or TimeoutError; nothing is skipped, begin anew from what is committed.
         """
         began = time.monotonic()
-        own_ms = monotonic_ms()
-        now = Now(own_ms, self._clock.now_ms(own_ms))
-        self._log_end.look(own_ms)
+        wall_ms = time.time_ns() // 1_000_000
+        if self._flushed_ms and wall_ms - self._flushed_ms > PAUSE_MS_MIN:
+            self._doubt_until_ms = wall_ms + DOUBT_MS
+        self._flushed_ms = wall_ms
         ticking = full or began >= self._tick_due
         own = dict(sources)
         async with asyncio.TaskGroup() as tasks:
             for partition, source in own.items():
-                tasks.create_task(self._publish(partition, source, sources, now, ticking, full))
+                tasks.create_task(self._publish(partition, source, sources, wall_ms, ticking, full))
         ours = {
             partition: source
             for partition, source in own.items()
@@ -85,25 +98,9 @@ class Flusher:
         await self._commit_complete(ours)
         if ticking:
             self._tick_due = began + TICK_S
-            await self._tick(ours, source_partitions, now)
+            progress = {source.partition: source.said for source in ours.values()}
+            await self._publisher.tick(Tick(FORMAT_VERSION, wall_ms, source_partitions, progress))
         self._observe(time.monotonic() - began)
-
-    async def _tick(self, sources: Mapping[TopicPartition, Source], source_partitions: int, now: Now) -> None:
-        progress = {source.partition: source.said for source in sources.values()}
-        tick = Tick(FORMAT_VERSION, now.broker_ms or 0, source_partitions, progress)
-        sent_ms = monotonic_ms()
-        stamp_ms = await self._publisher.tick(tick)
-        if now.broker_ms is None:
-            self._tick_due = 0.0  # it could say of none that all is read; the next one can
-        if stamp_ms is not None:
-            acked_ms = monotonic_ms()
-            self._clock.hear(stamp_ms, sent_ms, acked_ms)
-            if (
-                self._clock.jumped_ms > PAUSE_MS_MIN
-            ):  # of a suspended machine, the monotonic clock stands still
-                self._log_end.doubt(acked_ms)
-            ahead_ms = self._clock.ahead_ms(monotonic_ms(), time.time_ns() // 1_000_000)
-            self._state.watch.look((ahead_ms or 0) / 1_000)
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> bool:
         """Commit; False where a rebalance came before it, which costs the next owner some reading again."""
@@ -122,7 +119,7 @@ class Flusher:
         partition: TopicPartition,
         source: Source,
         sources: Mapping[TopicPartition, Source],
-        now: Now,
+        wall_ms: int,
         ticking: bool,
         full: bool,
     ) -> None:
@@ -132,48 +129,46 @@ class Flusher:
         letters, complete = source.take_letters(), len(source.complete)
         await self._dead_letters.publish(letters)
         while complete > 0:
-            complete -= await self._say_complete(source, min(complete, BUNDLE_MAX), now)
-        caught_up = await self._look(partition, source, sources, now)
+            complete -= await self._say_complete(source, min(complete, BUNDLE_MAX), wall_ms)
+        caught_up = await self._look(partition, source, sources, wall_ms)
         # Was another completed meanwhile, it must be acknowledged before anything of the open chunk is sent.
         if source.complete or not (ticking or caught_up):
             return
-        long_ago = source.said_ms is None or now.own_ms - source.said_ms >= BEHIND_MS
-        fully = full or (ticking and (caught_up or long_ago))
-        await self._say_open(source, now, caught_up, limit=None if fully else HOT_CODES_MAX)
+        fully = full or (ticking and (caught_up or wall_ms - source.said_ms >= BEHIND_MS))
+        await self._say_open(source, wall_ms, caught_up, limit=None if fully else HOT_CODES_MAX)
 
-    async def _say_complete(self, source: Source, most: int, now: Now) -> int:
+    async def _say_complete(self, source: Source, most: int, wall_ms: int) -> int:
         """Publish a complete chunk, or some that are single records; returns how many."""
         due = source.next_complete(most)
         last = due[-1].chunk
-        caught_up = now.is_recent(last.log_ms)
+        caught_up = wall_ms - last.log_ms <= RECENT_MS
         if len(due) == 1:
-            said = await self._told(source, last, last.changed(), now, caught_up)
+            said = await self._told(source, last, last.changed(), wall_ms, caught_up)
         else:
             singles = [
-                partial_of(chunk, source.partition, chunk.snapshot(), now.broker_ms or 0, caught_up)
-                for chunk, _ in due
+                partial_of(chunk, source.partition, chunk.snapshot(), wall_ms, caught_up) for chunk, _ in due
             ]
             said = bundles(singles, self._publisher.partitions)
         await self._publisher.publish(said)
         self._state.done += 1
-        source.said, source.said_ms = Progress(last.upto, last.log_ms, caught_up), now.own_ms
+        source.said, source.said_ms = Progress(last.upto, last.log_ms, caught_up), wall_ms
         for _, resume_at in due:
             source.complete.popleft()
             source.resume_at = source.resume_at if resume_at is None else resume_at
         return len(due)
 
-    async def _say_open(self, source: Source, now: Now, caught_up: bool, limit: int | None) -> None:
+    async def _say_open(self, source: Source, wall_ms: int, caught_up: bool, limit: int | None) -> None:
         """Publish what changed in the open chunk; without a `limit`, ticks may then claim it."""
         chunk = source.chunk
         said = Progress(chunk.upto, source.log_ms, caught_up)
         if codes := chunk.changed(limit):
-            await self._publisher.publish(await self._told(source, chunk, codes, now, caught_up))
+            await self._publisher.publish(await self._told(source, chunk, codes, wall_ms, caught_up))
             self._state.done += 1
         if limit is None:
-            source.said, source.said_ms = said, now.own_ms
+            source.said, source.said_ms = said, wall_ms
 
     async def _told(
-        self, source: Source, chunk: Combiner, codes: Sequence[str], now: Now, caught_up: bool
+        self, source: Source, chunk: Combiner, codes: Sequence[str], wall_ms: int, caught_up: bool
     ) -> list[Message]:
         """What a chunk says of these codes, some at a time. It may grow meanwhile, and says so then."""
         said: list[Message] = []
@@ -182,9 +177,7 @@ class Flusher:
         codes = sorted(codes, key=lambda code: partition_of(code, partitions))
         for at in range(0, len(codes), CODES_AT_ONCE):
             some = chunk.told(codes[at : at + CODES_AT_ONCE])
-            said += messages(
-                partial_of(chunk, source.partition, some, now.broker_ms or 0, caught_up), partitions
-            )
+            said += messages(partial_of(chunk, source.partition, some, wall_ms, caught_up), partitions)
             await asyncio.sleep(0)
         return said
 
@@ -193,7 +186,7 @@ class Flusher:
         partition: TopicPartition,
         source: Source,
         sources: Mapping[TopicPartition, Source],
-        now: Now,
+        wall_ms: int,
     ) -> bool:
         """Whether all that is in the log has been read, as far as the broker's last answer tells."""
         if partition not in self._consumer.assignment():
@@ -201,9 +194,13 @@ class Flusher:
         position = await self._consumer.position(partition)
         if sources.get(partition) is not source:
             return False  # lost and won back during this flush: the position is that of another reading
-        status = self._log_end.status(partition, position, source.log_ms, now)
-        self._state.partitions[source.partition] = status
-        return status.caught_up and now.broker_ms is not None
+        highwater = self._consumer.highwater(partition)
+        silent = wall_ms - (self._consumer.last_poll_timestamp(partition) or 0) > POLL_AGE_MS_MAX
+        at_end = highwater is not None and position >= highwater and not silent
+        at_end = at_end and wall_ms >= self._doubt_until_ms
+        caught_up = at_end or wall_ms - source.log_ms <= RECENT_MS
+        self._state.partitions[source.partition] = PartitionStatus(position, highwater, caught_up, silent)
+        return caught_up
 
     async def _commit_complete(self, sources: Mapping[TopicPartition, Source]) -> None:
         due = {tp: source.resume_at for tp, source in sources.items() if source.resume_at != source.committed}

@@ -5,15 +5,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.structs import RecordMetadata
 
 from fault316_streams.intake.messages import MESSAGE_BYTES_MAX, Message
 from fault316_streams.intake.stats import IntakeStats
 from fault316_streams.partial import Tick, encode
 from fault316_streams.settings import WorkerSettings
-
-LOG_APPEND_TIME: Final = 1
-"""Kafka's number for a topic whose records have the broker's time."""
 
 ACK_LIMIT_S: Final = 30.0
 """Longer than a leader election takes. An idempotent producer never gives up by itself; we do, and begin anew."""
@@ -40,8 +36,8 @@ class Publisher:
         await self.producer.start()
         self.partitions = len(await self.producer.partitions_for(self._topic))
 
-    async def publish(self, messages: Iterable[Message]) -> list[RecordMetadata]:
-        """Send all and return once all are acknowledged, by what. Returning is the barrier that keeps chunks in order.
+    async def publish(self, messages: Iterable[Message]) -> None:
+        """Send all and return once all are acknowledged. Returning is the barrier that keeps chunks in order.
 
         Raises:
             KafkaError, TimeoutError: some may not have arrived; a later session says it all again.
@@ -51,17 +47,10 @@ class Publisher:
                 await self.producer.send(self._topic, message.value, partition=message.partition)
                 for message in messages
             ]
-            taken = await asyncio.gather(*acks)
+            await asyncio.gather(*acks)
         self._stats.partials_sent += len(acks)
-        return taken
 
-    async def tick(self, tick: Tick) -> int | None:
-        """Tell every partials partition; call it when all that it claims is acknowledged.
-
-        Returns when it came to the broker, by whose clock (epoch ms), to the first one where clocks differ; None where
-        the topic does not take the broker's time.
-        """
+    async def tick(self, tick: Tick) -> None:
+        """Tell every partials partition; call it when all that it claims is acknowledged."""
         value = encode(tick)
-        taken = await self.publish(Message(partition, value) for partition in range(self.partitions))
-        stamps = [each.timestamp for each in taken if each.timestamp_type == LOG_APPEND_TIME]
-        return min(stamps, default=None)
+        await self.publish(Message(partition, value) for partition in range(self.partitions))

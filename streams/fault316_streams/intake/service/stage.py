@@ -77,7 +77,6 @@ class IntakeService:
         facts = {
             "partitions": len(self.state.partitions),
             "lag": sum(partition.lag for partition in self.state.partitions.values()),
-            **self.state.watch.facts,
         }
         what, since_s = self.state.waiting_for or ("to assign partitions", None)
         if apart_since_s := self.state.apart_since_s:
@@ -86,10 +85,7 @@ class IntakeService:
             kafka = f"kafka at {self._settings.bootstrap_servers}"
             return Status(False, f"waiting for {kafka}: {what}{self._cause}", since_s, facts)
         behind = sorted(p for p, partition in self.state.partitions.items() if not partition.caught_up)
-        detail = f"ok; catching up with partitions {behind}" if behind else "ok"
-        if words := self.state.watch.words:
-            detail += f"; this machine's clock is {words}"
-        return Status(True, detail, facts=facts)
+        return Status(True, f"ok; catching up with partitions {behind}" if behind else "ok", facts=facts)
 
     def progress(self) -> Progress:
         """See `Watched`: there is work where the log has more than was read, or where nobody knows."""

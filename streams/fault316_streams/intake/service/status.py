@@ -6,9 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from fault316_streams.clock_watch import ClockWatch
-from fault316_streams.intake.broker_clock import BrokerClock
-
 PATIENCE_S: Final = 1.0
 """Waiting for Kafka for less than this is everyday life."""
 
@@ -39,9 +36,6 @@ class IntakeState:
         self.apart_since_s: float | None = time.time()
         """Epoch second since when the consumer group gives us no partitions; None once it has given us ours (there
         may be none to give)."""
-        self.clock = BrokerClock()
-        """What the time is at Kafka."""
-        self.watch = ClockWatch()
         self.done = 0
         """Grows when records were read, and when what they said was acknowledged."""
         self._waits: dict[str, float] = {}
